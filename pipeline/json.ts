@@ -1,0 +1,7 @@
+/** Any value that JSON can hold. */
+export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
+
+/** An object of JSON values. */
+export interface JsonObject {
+  readonly [key: string]: Json;
+}
