@@ -1,0 +1,113 @@
+/**
+ * Durable state pipelines: nodes over one typed state, every step checkpointed, so that a run
+ * survives a crash and goes on in another process or on another machine.
+ *
+ * @example A pipeline whose runs are kept in files
+ * ```ts no-eval
+ * import { definePipeline, END, pause, unchecked } from "@firefly/pipeline";
+ * import { FileCheckpointer } from "@firefly/pipeline/file";
+ *
+ * const release = definePipeline({
+ *   name: "release",
+ *   state: unchecked<{ version: string; approved: boolean; url: string }>(),
+ *   nodes: {
+ *     approval: (state) => pause(`release ${state.version}?`),
+ *     deploy: (state) => ({ url: `https://example.com/${state.version}` }),
+ *   },
+ *   start: "approval",
+ *   edges: {
+ *     approval: { route: (state) => state.approved ? "yes" : "no", to: { yes: "deploy", no: END } },
+ *     deploy: END,
+ *   },
+ * }, { checkpointer: new FileCheckpointer("./checkpoints") });
+ *
+ * const first = await release.invoke({ version: "1.2.0" });
+ * // Later, in this process or another one:
+ * const second = await release.resume(first.runId, {
+ *   approvePause: true,
+ *   update: { approved: true },
+ *   by: "ana",
+ * });
+ * console.log(second.status, second.state.url);
+ * ```
+ *
+ * @module
+ */
+
+export { MemoryCheckpointer } from "./backends/memory.ts";
+export { applyChange, type CheckpointHead } from "./pipeline/change.ts";
+export {
+  type CheckpointChange,
+  CheckpointConflictError,
+  type Checkpointer,
+  type CheckpointRecord,
+  type ErrorRecord,
+  type FailureRecord,
+  type ListRunsOptions,
+  type PauseRecord,
+  type PendingEdge,
+  RecordVersionError,
+  type ResumeRecord,
+  type RunStatus,
+  type RunSummary,
+  type TaskRecord,
+} from "./pipeline/checkpointer.ts";
+export { StateSerializationError } from "./pipeline/codec.ts";
+export {
+  type Edge,
+  END,
+  type End,
+  type LabelOf,
+  type MaybePromise,
+  type NameOf,
+  type Node,
+  type NodeContext,
+  type NodeFunction,
+  type NodeOptions,
+  type OneOrMany,
+  type Pause,
+  pause,
+  type PipelineDefinition,
+  type Reducer,
+  type Reducers,
+  type RetryOptions,
+  type RoutedEdge,
+  type Send,
+  send,
+  type Targets,
+  type Update,
+} from "./pipeline/definition.ts";
+export {
+  CheckpointSaveError,
+  NodeTimeoutError,
+  type PendingPause,
+  RecursionLimitError,
+  RunError,
+  RunExistsError,
+  type RunName,
+  RunNotFoundError,
+  RunPausedError,
+  StalePauseError,
+  UnknownNodeError,
+} from "./pipeline/errors.ts";
+export type { EventHandler, RunEvent, TaskEvent } from "./pipeline/events.ts";
+export type { HistoryEntry } from "./pipeline/history.ts";
+export type { Json, JsonObject } from "./pipeline/json.ts";
+export {
+  definePipeline,
+  type InvokeOptions,
+  type Pipeline,
+  type PipelineOptions,
+  type ResumeOptions,
+  type StreamRequest,
+} from "./pipeline/pipeline.ts";
+export { append, extend, merge, replace } from "./pipeline/reducers.ts";
+export type { RunResult, TaskFailure } from "./pipeline/result.ts";
+export {
+  InputValidationError,
+  type SchemaIssue,
+  type SchemaResult,
+  type StandardSchema,
+  unchecked,
+} from "./pipeline/schema.ts";
+export type { Topology, TopologyEdge } from "./pipeline/topology.ts";

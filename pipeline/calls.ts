@@ -1,0 +1,209 @@
+/**
+ * Starting a run and going on with one.
+ *
+ * @module
+ */
+
+import {
+  CheckpointConflictError,
+  type Checkpointer,
+  type CheckpointRecord,
+  type ResumeRecord,
+} from "./checkpointer.ts";
+import { RunExistsError, type RunName, RunNotFoundError, StalePauseError } from "./errors.ts";
+import { emit, type EventHandler } from "./events.ts";
+import { copyPlain, deepFreeze, freezeState } from "./freeze.ts";
+import { followEdges, pausedResult, runSteps, statusOf } from "./loop.ts";
+import { escapeName, type Plan, RESUME_NODE_ID, START_NODE_ID } from "./plan.ts";
+import { makeRecorder, type Recorder } from "./recorder.ts";
+import { fold } from "./reducers.ts";
+import {
+  type Approval,
+  approve,
+  refuseUnknownNodes,
+  restoreState,
+  restoreStep,
+  restoreVisits,
+} from "./restore.ts";
+import type { RunResult } from "./result.ts";
+import { encodeFields, failedResult, makeStep, NO_STEP, type Run, saveRun } from "./run.ts";
+import { parseInput } from "./schema.ts";
+import { checkFields } from "./task.ts";
+
+/** What all calls of one pipeline share. */
+export interface Caller<State extends object> {
+  /** The pipeline. */
+  readonly plan: Plan<State>;
+  /** Where its runs are kept. */
+  readonly checkpointer: Checkpointer | undefined;
+  /** Steps a run may take over its whole life. */
+  readonly recursionLimit: number;
+  /** Tasks that run side by side. */
+  readonly concurrency: number;
+}
+
+/** What one call brings. */
+export interface Call<State> {
+  /** Cancels the run. */
+  readonly signal?: AbortSignal;
+  /** Is told what happens. */
+  readonly onEvent?: EventHandler<State>;
+}
+
+/** Starts a run: saves it, then takes its steps. */
+export async function startRun<State extends object>(
+  caller: Caller<State>,
+  input: unknown,
+  name: RunName,
+  startAt: string,
+  call: Call<State>,
+): Promise<RunResult<State>> {
+  const { plan, checkpointer } = caller;
+  const state = deepFreeze(copyPlain(await parseInput(plan.schema, input, plan.name)));
+  const recorder = checkpointer && makeRecorder(checkpointer, name, call.onEvent);
+  const run = makeRun(caller, name, call, { state, recorder });
+  run.step = makeStep(run, [{ node: startAt }]);
+  return await working(run, call, false, async () => {
+    try {
+      await saveRun(run, START_NODE_ID, "running");
+    } catch (cause) {
+      if (cause instanceof CheckpointConflictError) throw new RunExistsError(name, { cause });
+      throw cause;
+    }
+    return await runSteps(run);
+  });
+}
+
+/** What `resume` may bring besides a signal. */
+export interface ResumeRequest extends Approval {
+  /** Folded into the state through the reducers. */
+  readonly update?: object;
+  /** Who resumes. */
+  readonly by?: string;
+}
+
+/** Goes on with a stored run: saves a claim under a new writer, then takes its steps. */
+export async function resumeRun<State extends object>(
+  caller: Caller<State>,
+  checkpointer: Checkpointer,
+  name: RunName,
+  request: ResumeRequest,
+  call: Call<State>,
+): Promise<RunResult<State>> {
+  const { plan } = caller;
+  const record = await checkpointer.loadLatest(name.pipelineName, name.runId);
+  if (record === undefined) throw new RunNotFoundError(name, "resume");
+  const state = restoreState<State>(record);
+  if (record.status === "completed") return finishedResult(name, record, state, request);
+  refuseUnknownNodes(plan, record);
+  const { approved, pendingEdges } = approve(record, request);
+  const recorder = makeRecorder(checkpointer, name, call.onEvent, { record, state });
+  const run = makeRun(caller, name, call, {
+    state: updated(plan, state, request),
+    recorder,
+    record,
+  });
+  run.pendingEdges = pendingEdges;
+  return await working(run, call, true, () => claim(run, request, approved));
+}
+
+/** Saves the claim, and with it the approval and what it leads to; then the run goes on. */
+async function claim<State extends object>(
+  run: Run<State>,
+  { by, update }: ResumeRequest,
+  approved: readonly string[],
+): Promise<RunResult<State>> {
+  const resume: ResumeRecord = {
+    at: new Date().toISOString(),
+    approved,
+    ...(by !== undefined && { by }),
+    ...(update !== undefined && { update: encodeFields(update, "update") }),
+  };
+  const failure = await followEdges(run);
+  if (failure !== undefined) {
+    await saveRun(run, failure.node, "failed", { resume, failures: [failure] });
+    return failedResult(run, [failure]);
+  }
+  await saveRun(run, RESUME_NODE_ID, statusOf(run), { resume });
+  return pausedResult(run) ?? await runSteps(run);
+}
+
+function finishedResult<State extends object>(
+  name: RunName,
+  record: CheckpointRecord,
+  state: State,
+  { approvePause, pauseId, update }: ResumeRequest,
+): RunResult<State> {
+  if (approvePause) throw new StalePauseError(name, record.status, pauseId);
+  if (update !== undefined) {
+    throw new TypeError(
+      `Cannot update run "${name.runId}" of pipeline "${name.pipelineName}": it is completed, ` +
+        "and no node would see the update",
+    );
+  }
+  return {
+    runId: name.runId,
+    state,
+    completedNodes: record.completedNodes,
+    status: "completed",
+  };
+}
+
+function updated<State extends object>(
+  plan: Plan<State>,
+  state: State,
+  { update }: ResumeRequest,
+): State {
+  if (update === undefined) return state;
+  checkFields(plan, update, `the update of resume for pipeline "${plan.name}"`);
+  return freezeState(fold(state, copyPlain(update), plan.reducers), state);
+}
+
+function makeRun<State extends object>(
+  { plan, recursionLimit, concurrency }: Caller<State>,
+  { runId }: RunName,
+  { onEvent }: Call<State>,
+  from: {
+    readonly state: State;
+    readonly recorder: Recorder | undefined;
+    readonly record?: CheckpointRecord;
+  },
+): Run<State> {
+  const { state, recorder, record } = from;
+  const control = new AbortController();
+  const taskIdPrefix = `${escapeName(plan.name)}/${escapeName(runId)}/`;
+  return {
+    runner: { plan, runId, taskIdPrefix, signal: control.signal, onEvent },
+    recorder,
+    control,
+    recursionLimit,
+    concurrency,
+    state,
+    completedNodes: record === undefined ? [] : [...record.completedNodes],
+    visits: record === undefined ? new Map() : restoreVisits(record),
+    steps: record?.steps ?? 0,
+    step: record === undefined ? NO_STEP : restoreStep(record),
+    pendingEdges: record?.pendingEdges ?? [],
+  };
+}
+
+/** Does the work of a call with the caller's signal linked to the run, and tells both ends. */
+async function working<State extends object>(
+  run: Run<State>,
+  { signal }: Call<State>,
+  resumed: boolean,
+  work: () => Promise<RunResult<State>>,
+): Promise<RunResult<State>> {
+  const { runId, onEvent } = run.runner;
+  const abort = () => run.control.abort(signal?.reason);
+  if (signal?.aborted) abort();
+  signal?.addEventListener("abort", abort, { once: true });
+  try {
+    emit(onEvent, { type: "runStarted", runId, resumed });
+    const result = await work();
+    emit(onEvent, { type: "runEnded", runId, result });
+    return result;
+  } finally {
+    signal?.removeEventListener("abort", abort);
+  }
+}

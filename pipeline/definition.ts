@@ -1,0 +1,190 @@
+/**
+ * What a pipeline is made of: nodes over one state, edges between them, reducers that fold what
+ * the nodes return.
+ *
+ * @module
+ */
+
+import type { StandardSchema } from "./schema.ts";
+
+/** Where an edge leads when nothing follows. */
+export const END: unique symbol = Symbol.for("@firefly/pipeline END");
+
+/** The type of {@linkcode END}. */
+export type End = typeof END;
+
+const PAUSE = Symbol.for("@firefly/pipeline pause");
+const SEND = Symbol.for("@firefly/pipeline send");
+
+/** What a node returns to stop the run until someone approves. Made by {@linkcode pause}. */
+export interface Pause {
+  /** Marks the value. */
+  readonly [PAUSE]: true;
+  /** What is to be approved. */
+  readonly reason: string;
+}
+
+/** One run of one node with a payload of its own. Made by {@linkcode send}. */
+export interface Send<Name extends string = string, Payload = object> {
+  /** Marks the value. */
+  readonly [SEND]: true;
+  /** The node to run. */
+  readonly node: Name;
+  /** Folded into that task's own view of the state. */
+  readonly payload: Payload;
+}
+
+/**
+ * Stops the run after this node until `resume` is called with `approvePause: true`. The node
+ * counts as completed and does not run again.
+ *
+ * @param reason What is to be approved, for the person who is asked.
+ */
+export function pause(reason: string): Pause {
+  return { [PAUSE]: true, reason };
+}
+
+/**
+ * Runs a node with a payload of its own: an edge that answers with many sends fans out.
+ *
+ * @param node The node to run.
+ * @param payload Fields that are folded into the state that this one task sees; nobody else
+ * sees them.
+ */
+export function send<const Name extends string, Payload extends object>(
+  node: Name,
+  payload: Payload,
+): Send<Name, Payload> {
+  return { [SEND]: true, node, payload };
+}
+
+/** Whether a value was made by {@linkcode pause}. */
+export function isPause(value: unknown): value is Pause {
+  return typeof value === "object" && value !== null && PAUSE in value;
+}
+
+/** Whether a value was made by {@linkcode send}. */
+export function isSend(value: unknown): value is Send {
+  return typeof value === "object" && value !== null && SEND in value;
+}
+
+/**
+ * Folds what a node returned for one field into the field's value. It must not change `current`,
+ * which is `undefined` while nothing has set the field.
+ */
+export type Reducer<Value, Update> = (current: Value, update: Update) => Value;
+
+/** The reducers of a state's fields; a field without one is replaced. */
+export type Reducers<State> = { readonly [Field in keyof State]?: Reducer<State[Field], never> };
+
+/** What a node may return: any of the state's fields, each in the form that its reducer takes. */
+export type Update<State, R> = {
+  readonly [Field in keyof State]?: Field extends keyof R
+    ? R[Field] extends (current: never, update: infer U) => unknown ? U : State[Field]
+    : State[Field];
+};
+
+/** What a node is told besides the state. */
+export interface NodeContext {
+  /** Name of the pipeline. */
+  readonly pipelineName: string;
+  /** Id of the run. */
+  readonly runId: string;
+  /** Name of the node. */
+  readonly node: string;
+  /** 1 on the node's first visit in this run, 2 on the next. */
+  readonly visit: number;
+  /** 1 on the first try of this task in this call, 2 on the next. */
+  readonly attempt: number;
+  /** The same on every try of this task, across retries and resumes: an idempotency key. */
+  readonly taskId: string;
+  /** Aborts when the run is cancelled or the attempt took longer than `timeoutMs`. */
+  readonly signal: AbortSignal;
+}
+
+/** A value, or the promise of one. */
+export type MaybePromise<T> = T | Promise<T>;
+
+/** The work of a node: from the state to an update, a pause, or nothing. */
+export type NodeFunction<State, R> = (
+  state: Readonly<State>,
+  context: NodeContext,
+) => MaybePromise<Update<State, R> | Pause | void>;
+
+/** How often a node that threw is tried again before its run fails. */
+export interface RetryOptions {
+  /** Tries in all, the first one included. */
+  readonly attempts: number;
+  /** Time between two tries in milliseconds. Default 0. */
+  readonly delayMs?: number;
+}
+
+/** A node with options. */
+export interface NodeOptions<State, R> {
+  /** The work of the node. */
+  readonly run: NodeFunction<State, R>;
+  /** Tries a node that threw again; without it there is one try. */
+  readonly retry?: RetryOptions;
+  /** Longest time of one attempt in milliseconds; its signal aborts and the attempt fails. */
+  readonly timeoutMs?: number;
+}
+
+/** A node: a function, or one with options. */
+export type Node<State, R> = NodeFunction<State, R> | NodeOptions<State, R>;
+
+/** One or many. */
+export type OneOrMany<T> = T | readonly T[];
+
+/** The declared targets of a routed edge: a list of names, or names by label. */
+export type Targets<Name extends string> =
+  | readonly (Name | End)[]
+  | { readonly [label: string]: Name | End };
+
+/** What the function of a routed edge may answer: a listed name, or a label. */
+export type LabelOf<To> = To extends readonly (infer Listed)[] ? Listed : keyof To;
+
+/** The names among the declared targets of a routed edge. */
+export type NameOf<To> = To extends readonly (infer Listed)[] ? Listed & string
+  : To[keyof To] & string;
+
+/** An edge whose function chooses among declared targets. */
+export interface RoutedEdge<State, Name extends string, U, To> {
+  /** Answers with a listed name or a label, a `send` to a declared target, or many of them. */
+  readonly route: (
+    state: Readonly<State>,
+  ) => MaybePromise<OneOrMany<NoInfer<LabelOf<To> | Send<NameOf<To>, U>>>>;
+  /** The targets that `route` chooses among: names, or names by label. */
+  readonly to: To & Targets<Name>;
+}
+
+/** What follows a node: fixed, computed, or computed among declared targets. */
+export type Edge<State, Name extends string, U, To> =
+  | OneOrMany<Name | End | Send<Name, object>>
+  | ((state: Readonly<State>) => MaybePromise<OneOrMany<Name | End | Send<Name, U>>>)
+  | RoutedEdge<State, Name, U, To>;
+
+/** The whole of a pipeline, as `definePipeline` takes it. */
+export interface PipelineDefinition<
+  Input,
+  State extends object,
+  R extends Reducers<State>,
+  Name extends string,
+  To extends { readonly [Key in Name]: unknown },
+> {
+  /** Name of the pipeline: with a run's id it is what the run is stored under. */
+  readonly name: string;
+  /** The shape of the state: any Standard Schema, or `unchecked<State>()`. */
+  readonly state: StandardSchema<Input, State>;
+  /** How updates are folded into fields; a field without a reducer is replaced. */
+  readonly reducers?: R;
+  /** The nodes by name. */
+  readonly nodes: { readonly [Key in Name]: Node<State, R> };
+  /** The node that runs first. */
+  readonly start: NoInfer<Name>;
+  /** What follows each node, one entry a node. */
+  readonly edges: {
+    readonly [Key in keyof To]: Key extends Name
+      ? Edge<State, NoInfer<Name>, Update<State, R>, To[Key]>
+      : never;
+  };
+}

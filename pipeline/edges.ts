@@ -1,0 +1,199 @@
+/**
+ * Which tasks come next: a pure function of the finished nodes and the state.
+ *
+ * @module
+ */
+
+import { END, isSend, type Send } from "./definition.ts";
+
+/** A task that an edge asks for. */
+export interface Target {
+  /** The node to run. */
+  readonly node: string;
+  /** The payload of a `send`. */
+  readonly payload?: object;
+}
+
+/** An edge as the engine sees it: from a state to the targets that follow. */
+export type Router<State> = (state: State) => readonly Target[] | Promise<readonly Target[]>;
+
+/** The edge of a node could not be used: it threw, or answered with what is no target. */
+export class RouteError extends Error {
+  /** The node whose edge it is. */
+  readonly node: string;
+
+  /** Takes the node, and what its edge threw as the cause. */
+  constructor(node: string, options: ErrorOptions) {
+    super(`Cannot follow the edge of node "${node}"`, options);
+    this.node = node;
+  }
+}
+
+/**
+ * Asks the edge of each node once, in order, and joins the answers: a name that is given twice
+ * runs once, every send runs.
+ *
+ * @throws {RouteError} If an edge throws or answers with what it must not.
+ */
+export function nextTargets<State>(
+  finished: readonly { readonly node: string }[],
+  routers: ReadonlyMap<string, Router<State>>,
+  state: State,
+): readonly Target[] | Promise<readonly Target[]> {
+  const [first] = finished;
+  if (finished.length === 1 && first !== undefined) return ask(first.node, routers, state);
+  return askAll(new Set(finished.map(({ node }) => node)), routers, state);
+}
+
+async function askAll<State>(
+  nodes: Iterable<string>,
+  routers: ReadonlyMap<string, Router<State>>,
+  state: State,
+): Promise<readonly Target[]> {
+  const answers: (readonly Target[])[] = [];
+  for (const node of nodes) answers.push(await ask(node, routers, state));
+  return joined(answers.flat());
+}
+
+function ask<State>(
+  node: string,
+  routers: ReadonlyMap<string, Router<State>>,
+  state: State,
+): readonly Target[] | Promise<readonly Target[]> {
+  try {
+    const answer = routers.get(node)?.(state) ?? [];
+    return answer instanceof Promise ? answer.catch((cause) => refuse(node, cause)) : answer;
+  } catch (cause) {
+    return refuse(node, cause);
+  }
+}
+
+function refuse(node: string, cause: unknown): never {
+  throw new RouteError(node, { cause });
+}
+
+function joined(targets: readonly Target[]): readonly Target[] {
+  const named = new Set<string>();
+  return targets.filter(({ node, payload }) => {
+    if (payload !== undefined) return true;
+    return !named.has(node) && named.add(node);
+  });
+}
+
+/**
+ * Makes the router of one edge. Fixed names are checked here, answers when they are given.
+ *
+ * @throws {TypeError} If the edge names what is no node.
+ */
+export function makeRouter<State>(
+  node: string,
+  edge: unknown,
+  nodes: ReadonlySet<string>,
+  pipelineName: string,
+): Router<State> {
+  const where = `the edge of node "${node}" of pipeline "${pipelineName}"`;
+  const resolve = (answer: unknown) => toTarget(answer, nodes, where);
+  if (isRoute<State>(edge)) return askedRouter(edge, resolve);
+  if (isRouted<State>(edge)) return askedRouter(edge.route, labelResolver(edge.to, nodes, where));
+  const fixed = targetsOf(edge, resolve);
+  return () => fixed;
+}
+
+/** The function and declared targets of a routed edge, seen without their types. */
+interface AnyRoutedEdge<State> {
+  readonly route: Route<State>;
+  readonly to: readonly unknown[] | { readonly [label: string]: unknown };
+}
+
+type Route<State> = (state: State) => unknown;
+
+function isRoute<State>(edge: unknown): edge is Route<State> {
+  return typeof edge === "function";
+}
+
+/** Whether an edge is a function with declared targets. */
+export function isRouted<State>(edge: unknown): edge is AnyRoutedEdge<State> {
+  return typeof edge === "object" && edge !== null && "route" in edge && "to" in edge &&
+    typeof edge.route === "function" && typeof edge.to === "object" && edge.to !== null;
+}
+
+/** The declared targets of a routed edge, each with its label where it has one. */
+export function declaredTargets(
+  to: AnyRoutedEdge<never>["to"],
+): readonly (readonly [label: string | undefined, target: unknown])[] {
+  return Array.isArray(to) ? to.map((target) => [undefined, target]) : Object.entries(to);
+}
+
+function askedRouter<State>(
+  route: Route<State>,
+  resolve: (answer: unknown) => Target | undefined,
+): Router<State> {
+  return (state) => {
+    const answer = route(state);
+    return answer instanceof Promise
+      ? answer.then((settled: unknown) => targetsOf(settled, resolve))
+      : targetsOf(answer, resolve);
+  };
+}
+
+function targetsOf(
+  answer: unknown,
+  resolve: (answer: unknown) => Target | undefined,
+): readonly Target[] {
+  if (!Array.isArray(answer)) {
+    const target = resolve(answer);
+    return target === undefined ? [] : [target];
+  }
+  const targets: Target[] = [];
+  for (const item of answer) {
+    const target = resolve(item);
+    if (target !== undefined) targets.push(target);
+  }
+  return joined(targets);
+}
+
+function toTarget(answer: unknown, nodes: ReadonlySet<string>, where: string): Target | undefined {
+  if (answer === END) return undefined;
+  if (typeof answer === "string" && nodes.has(answer)) return { node: answer };
+  if (isSend(answer) && nodes.has(answer.node)) return sendTarget(answer, where);
+  const known = [...nodes].map((name) => `"${name}"`).join(", ");
+  throw new TypeError(
+    `Cannot follow ${where}: it leads to ${describe(answer)}, which is no node; the nodes are ` +
+      known,
+  );
+}
+
+function sendTarget({ node, payload }: Send, where: string): Target {
+  if (typeof payload === "object" && payload !== null && !Array.isArray(payload)) {
+    return { node, payload };
+  }
+  throw new TypeError(`Cannot follow ${where}: the payload of its send to "${node}" is no object`);
+}
+
+/** Resolves answers against declared targets: a listed name, a label, or a send to either. */
+function labelResolver(
+  to: AnyRoutedEdge<never>["to"],
+  nodes: ReadonlySet<string>,
+  where: string,
+): (answer: unknown) => Target | undefined {
+  const byLabel = new Map<unknown, Target | undefined>(
+    declaredTargets(to).map(([label, target]) => [label ?? target, toTarget(target, nodes, where)]),
+  );
+  const declared = new Set([...byLabel.values()].map((target) => target?.node));
+  return (answer) => {
+    if (byLabel.has(answer)) return byLabel.get(answer);
+    if (isSend(answer) && declared.has(answer.node)) return sendTarget(answer, where);
+    const labels = [...byLabel.keys()].map(describe).join(", ");
+    throw new TypeError(
+      `Cannot follow ${where}: it answered ${describe(answer)}, which is not among its targets ` +
+        labels,
+    );
+  };
+}
+
+function describe(answer: unknown): string {
+  if (answer === END) return "END";
+  if (typeof answer === "string") return `"${answer}"`;
+  if (isSend(answer)) return `a send to "${answer.node}"`;
+  return answer === null ? "null" : `a value of type ${typeof answer}`;
+}

@@ -1,0 +1,173 @@
+/**
+ * What the calls of a pipeline throw, besides the built-in `TypeError` and `RangeError` for misuse.
+ * What a node throws is not among them: it is part of the result.
+ *
+ * @module
+ */
+
+import type { PauseRecord, RunStatus } from "./checkpointer.ts";
+
+/** A run, named for an error. */
+export interface RunName {
+  /** Name of the pipeline. */
+  readonly pipelineName: string;
+  /** Id of the run. */
+  readonly runId: string;
+}
+
+/** A pause that waits for an approval, and the node that made it. */
+export interface PendingPause extends PauseRecord {
+  /** The node that paused the run. */
+  readonly node: string;
+}
+
+/** What all errors about one run tell. */
+export class RunError extends Error {
+  override readonly name: string = "RunError";
+  /** Name of the pipeline. */
+  readonly pipelineName: string;
+  /** Id of the run. */
+  readonly runId: string;
+
+  /** Takes the run and what could not be done with it. */
+  constructor(run: RunName, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.pipelineName = run.pipelineName;
+    this.runId = run.runId;
+  }
+}
+
+/** Thrown by `invoke` when the run id is taken; nothing was run or changed. */
+export class RunExistsError extends RunError {
+  override readonly name = "RunExistsError";
+
+  /** Takes the run that exists. */
+  constructor(run: RunName, options?: ErrorOptions) {
+    super(
+      run,
+      `Cannot start ${label(run)}: a run with this id exists; resume it, or choose another id`,
+      options,
+    );
+  }
+}
+
+/** Thrown when there is no checkpoint of the run. */
+export class RunNotFoundError extends RunError {
+  override readonly name = "RunNotFoundError";
+
+  /** Takes the run that was looked for, and what was to be done with it. */
+  constructor(run: RunName, verb: string, options?: ErrorOptions) {
+    super(
+      run,
+      `Cannot ${verb} ${label(run)}: the checkpointer has no such run; check the run id, the ` +
+        "pipeline's name and where the checkpointer points",
+      options,
+    );
+  }
+}
+
+/** Thrown by `resume` when the run waits for an approval and the call gives none. */
+export class RunPausedError extends RunError {
+  override readonly name = "RunPausedError";
+  /** What waits for an approval. */
+  readonly pauses: readonly PendingPause[];
+
+  /** Takes the run, its pauses, and what the caller should do. */
+  constructor(
+    run: RunName,
+    pauses: readonly PendingPause[],
+    advice = "pass approvePause: true to approve",
+    options?: ErrorOptions,
+  ) {
+    const list = pauses.map(({ id, node, reason }) => `\n  ${id} (node "${node}"): ${reason}`);
+    super(run, `Cannot resume ${label(run)}: it is paused; ${advice}:${list.join("")}`, options);
+    this.pauses = pauses;
+  }
+}
+
+/** Thrown by `resume` when it would approve what does not wait for an approval, or not any more. */
+export class StalePauseError extends RunError {
+  override readonly name = "StalePauseError";
+
+  /** Takes the run, where it stands, and the pause that was to be approved. */
+  constructor(run: RunName, status: RunStatus, pauseId?: string, options?: ErrorOptions) {
+    const what = pauseId === undefined ? "it is not paused" : `"${pauseId}" is no pending pause`;
+    super(
+      run,
+      `Cannot approve a pause of ${label(run)}: ${what} (the run is ${status}); somebody else ` +
+        "may have approved it; resume without approvePause to go on with a run that stopped",
+      options,
+    );
+  }
+}
+
+/** Thrown by `resume` when what comes next names a node that the pipeline no longer has. */
+export class UnknownNodeError extends RunError {
+  override readonly name = "UnknownNodeError";
+  /** The node that the stored run names. */
+  readonly node: string;
+
+  /** Takes the run, the node that it names, and those that the pipeline has. */
+  constructor(run: RunName, node: string, nodes: Iterable<string>, options?: ErrorOptions) {
+    const known = [...nodes].map((name) => `"${name}"`).join(", ");
+    super(
+      run,
+      `Cannot resume ${label(run)}: node "${node}" comes next, which the pipeline does not have ` +
+        `(its nodes are ${known}); bring it back under this name, or delete the run`,
+      options,
+    );
+    this.node = node;
+  }
+}
+
+/** Thrown when a checkpoint could not be stored; the run stands where its last stored one says. */
+export class CheckpointSaveError extends RunError {
+  override readonly name = "CheckpointSaveError";
+  /** Sequence of the last checkpoint that was stored by this call, -1 if there is none. */
+  readonly lastSequence: number;
+
+  /** Takes the run, the sequences, and the store's own error as the cause. */
+  constructor(run: RunName, sequence: number, lastSequence: number, options: ErrorOptions) {
+    const reason = options.cause instanceof Error ? options.cause.message : String(options.cause);
+    const advice = lastSequence < 0
+      ? "nothing was stored; start it again"
+      : `the last stored one is ${lastSequence}; resume the run from there`;
+    super(
+      run,
+      `Cannot save checkpoint ${sequence} of ${label(run)}: ${reason}; when the cause is gone, ` +
+        advice,
+      options,
+    );
+    this.lastSequence = lastSequence;
+  }
+}
+
+/** The error of a run that took more steps than `recursionLimit` allows; part of its result. */
+export class RecursionLimitError extends RunError {
+  override readonly name = "RecursionLimitError";
+
+  /** Takes the run, the node that was to run next, and the limit. */
+  constructor(run: RunName, node: string, limit: number, options?: ErrorOptions) {
+    super(
+      run,
+      `Cannot run node "${node}" of ${label(run)}: the run has taken its ${limit} steps; ` +
+        "mend the edge that never ends, or raise recursionLimit and resume",
+      options,
+    );
+  }
+}
+
+/** The error of a task that took longer than its node's `timeoutMs`; part of the run's result. */
+export class NodeTimeoutError extends RunError {
+  override readonly name = "NodeTimeoutError";
+
+  /** Takes the run, the node and its limit in milliseconds. */
+  constructor(run: RunName, node: string, timeoutMs: number, options?: ErrorOptions) {
+    super(run, `Node "${node}" of ${label(run)} took longer than ${timeoutMs} ms`, options);
+  }
+}
+
+/** How messages name a run. */
+export function label({ pipelineName, runId }: RunName): string {
+  return `run "${runId}" of pipeline "${pipelineName}"`;
+}

@@ -1,0 +1,68 @@
+/**
+ * What happens in a run, told while it happens.
+ *
+ * @module
+ */
+
+import type { RunStatus } from "./checkpointer.ts";
+import type { RunResult } from "./result.ts";
+
+/** The task that an event is about. */
+export interface TaskEvent {
+  /** Id of the run. */
+  readonly runId: string;
+  /** Name of the node. */
+  readonly node: string;
+  /** Which visit of the node it is. */
+  readonly visit: number;
+}
+
+/** One event of a run. Times are in milliseconds. */
+export type RunEvent<State = unknown> =
+  | {
+    readonly type: "runStarted";
+    readonly runId: string;
+    /** Whether the run goes on from a checkpoint. */
+    readonly resumed: boolean;
+  }
+  | ({ readonly type: "taskStarted" } & TaskEvent)
+  | ({ readonly type: "taskFinished"; readonly durationMs: number } & TaskEvent)
+  | (
+    & { readonly type: "taskPaused"; readonly durationMs: number; readonly reason: string }
+    & TaskEvent
+  )
+  | (
+    & { readonly type: "taskFailed"; readonly durationMs: number; readonly error: unknown }
+    & TaskEvent
+  )
+  | ({
+    /** The attempt failed and another one follows. */
+    readonly type: "taskRetried";
+    /** The attempt that failed. */
+    readonly attempt: number;
+    readonly error: unknown;
+  } & TaskEvent)
+  | {
+    readonly type: "checkpointSaved";
+    readonly runId: string;
+    readonly sequence: number;
+    readonly nodeId: string;
+    readonly status: RunStatus;
+    readonly durationMs: number;
+  }
+  | { readonly type: "runEnded"; readonly runId: string; readonly result: RunResult<State> };
+
+/** Is told every event; what it throws goes to the console and never breaks the run. */
+export type EventHandler<State> = (event: RunEvent<State>) => void;
+
+/** Tells a handler, whatever it does. */
+export function emit<State>(
+  handler: EventHandler<State> | undefined,
+  event: RunEvent<State>,
+): void {
+  try {
+    handler?.(event);
+  } catch (error) {
+    console.error(`An event handler threw on "${event.type}"`, error);
+  }
+}

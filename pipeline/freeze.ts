@@ -1,0 +1,75 @@
+/**
+ * Freezing what enters a state, so that an unchanged field is known by its identity.
+ *
+ * @module
+ */
+
+const frozen = new WeakSet<object>();
+
+type Fields = { readonly [field: string]: unknown };
+
+/**
+ * Freezes plain objects and arrays all the way down, each one once. Other objects (Date, Map, a
+ * class's) stay as they are: the language cannot freeze what they hold.
+ */
+export function deepFreeze<T>(value: T): T {
+  if (isFreezable(value) && !frozen.has(value)) freezeNew(value);
+  return value;
+}
+
+/**
+ * Freezes a state of which the previous version is frozen already: only fields that changed are
+ * walked, and of a list that only grew, only what was added.
+ */
+export function freezeState<State extends object>(state: State, previous: object): State {
+  const fields = state as Fields;
+  const previousFields = previous as Fields;
+  for (const field of Object.keys(fields)) {
+    const value = fields[field];
+    const before = previousFields[field];
+    if (value === before) continue;
+    if (Array.isArray(value) && Array.isArray(before) && startsWith(value, before)) {
+      for (let index = before.length; index < value.length; index++) deepFreeze(value[index]);
+      frozen.add(Object.freeze(value));
+    } else {
+      deepFreeze(value);
+    }
+  }
+  return Object.freeze(state);
+}
+
+/** Whether a list begins with the very items of another one. */
+export function startsWith(list: readonly unknown[], head: readonly unknown[]): boolean {
+  if (list.length < head.length) return false;
+  for (let index = 0; index < head.length; index++) {
+    if (!Object.is(list[index], head[index])) return false;
+  }
+  return true;
+}
+
+function freezeNew(value: object): void {
+  frozen.add(Object.freeze(value));
+  for (const part of Object.values(value)) deepFreeze(part);
+}
+
+function isFreezable(value: unknown): value is object {
+  if (typeof value !== "object" || value === null) return false;
+  if (Array.isArray(value)) return true;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+/** A copy of plain objects and arrays, so that freezing it leaves the caller's own as they are. */
+export function copyPlain<T>(value: T, copies?: Map<unknown, unknown>): T;
+export function copyPlain(value: unknown, copies = new Map<unknown, unknown>()): unknown {
+  if (!isFreezable(value)) return value;
+  const known = copies.get(value);
+  if (known !== undefined) return known;
+  const copy = Array.isArray(value) ? value.slice() : { ...value };
+  copies.set(value, copy);
+  for (const [key, part] of Object.entries(copy)) {
+    const partCopy = copyPlain(part, copies);
+    if (partCopy !== part) Object.defineProperty(copy, key, { value: partCopy });
+  }
+  return copy;
+}

@@ -1,0 +1,59 @@
+/**
+ * The stored past of a run, as a pipeline shows it.
+ *
+ * @module
+ */
+
+import type {
+  CheckpointRecord,
+  FailureRecord,
+  ResumeRecord,
+  RunStatus,
+  TaskRecord,
+} from "./checkpointer.ts";
+import type { PendingPause } from "./errors.ts";
+import { restoreState } from "./restore.ts";
+import { pausesOf } from "./run.ts";
+
+/** One checkpoint of a run, its state decoded. */
+export interface HistoryEntry<State> {
+  /** Place in the history: 0 is the start. */
+  readonly sequence: number;
+  /** The node visit that the checkpoint records; `__start__`, `__resume__` or `__cancel__` else. */
+  readonly nodeId: string;
+  /** What the run was doing. */
+  readonly status: RunStatus;
+  /** The state, deeply frozen. */
+  readonly state: Readonly<State>;
+  /** The node of every visit that had finished. */
+  readonly completedNodes: readonly string[];
+  /** The tasks of the step that came next, or was under way. */
+  readonly tasks: readonly Pick<TaskRecord, "node" | "visit" | "status">[];
+  /** What waited for an approval. */
+  readonly pauses: readonly PendingPause[];
+  /** Why the run failed there. */
+  readonly failures: readonly FailureRecord[];
+  /** Who went on with the run there, and what was approved. */
+  readonly resume?: Pick<ResumeRecord, "at" | "by" | "approved">;
+  /** Id of the call that saved it. */
+  readonly writer: string;
+  /** Time of the save, ISO 8601 in UTC. */
+  readonly savedAt: string;
+}
+
+/** What a record tells of the run's past. */
+export function historyEntry<State extends object>(record: CheckpointRecord): HistoryEntry<State> {
+  return {
+    sequence: record.sequence,
+    nodeId: record.nodeId,
+    status: record.status,
+    state: restoreState<State>(record),
+    completedNodes: record.completedNodes,
+    tasks: record.tasks.map(({ node, visit, status }) => ({ node, visit, status })),
+    pauses: pausesOf(record.pendingEdges),
+    failures: record.failures,
+    resume: record.resume,
+    writer: record.writer,
+    savedAt: record.savedAt,
+  };
+}

@@ -1,0 +1,211 @@
+/**
+ * The step loop: run the tasks of a step, fold what they returned, ask the edges, save, go on.
+ *
+ * @module
+ */
+
+import type { PendingEdge, RunStatus } from "./checkpointer.ts";
+import { StateSerializationError } from "./codec.ts";
+import type { MaybePromise } from "./definition.ts";
+import { nextTargets, RouteError, type Target } from "./edges.ts";
+import { RecursionLimitError } from "./errors.ts";
+import { freezeState } from "./freeze.ts";
+import { CANCEL_NODE_ID } from "./plan.ts";
+import { pauseId } from "./record.ts";
+import { fold } from "./reducers.ts";
+import type { RunResult, TaskFailure } from "./result.ts";
+import {
+  failedResult,
+  makeStep,
+  NO_STEP,
+  pausesOf,
+  resultBase,
+  type Run,
+  saveRun,
+  type Step,
+} from "./run.ts";
+import { runTasks } from "./step.ts";
+import { checkFields, type Outcome, type Task } from "./task.ts";
+
+type Failures = readonly [TaskFailure, ...TaskFailure[]];
+
+const NO_TASK: Task = { node: "", visit: 1 };
+const NO_FAILURES: readonly TaskFailure[] = [];
+const NO_EDGES: readonly PendingEdge[] = [];
+
+/**
+ * Takes steps until none is left, one fails, pauses or is cancelled.
+ *
+ * @throws {CheckpointConflictError} If another writer went on with the run.
+ * @throws {CheckpointSaveError} If a checkpoint could not be stored; no node runs after that.
+ */
+export async function runSteps<State extends object>(run: Run<State>): Promise<RunResult<State>> {
+  while (run.step.tasks.length > 0) {
+    const result = await takeStep(run);
+    if (result !== undefined) return result;
+  }
+  return { ...resultBase(run), status: "completed" };
+}
+
+/** Takes one step; comes back with a result if the run stops there. */
+async function takeStep<State extends object>(
+  run: Run<State>,
+): Promise<RunResult<State> | undefined> {
+  const { signal } = run.runner;
+  if (signal.aborted) return await cancel(run);
+  if (run.steps >= run.recursionLimit) return await fail(run, [limitFailure(run)]);
+  await runTasks(run);
+  const [failure, ...others] = failuresOf(run.step);
+  if (signal.aborted && (failure !== undefined || !isDone(run.step))) return await cancel(run);
+  if (failure !== undefined) return await fail(run, [failure, ...others]);
+  return await finishStep(run);
+}
+
+/** Folds a step whose tasks are done, asks the edges, and saves what comes next. */
+async function finishStep<State extends object>(
+  run: Run<State>,
+): Promise<RunResult<State> | undefined> {
+  const { step, state } = run;
+  const finishedBefore = run.completedNodes.length;
+  const failure = foldStep(run);
+  if (failure !== undefined) return await fail(run, [failure]);
+  try {
+    const routed = followEdges(run);
+    const routeFailure = routed instanceof Promise ? await routed : routed;
+    if (routeFailure !== undefined) return await fail(run, [routeFailure]);
+    if (run.recorder !== undefined) await saveStep(run, step);
+  } catch (error) {
+    if (!(error instanceof StateSerializationError)) throw error;
+    // Nothing of the fold was stored: the step is still to be done.
+    run.state = state;
+    run.completedNodes.length = finishedBefore;
+    run.steps--;
+    run.step = step;
+    run.pendingEdges = [];
+    return await fail(run, [{ ...firstTask(step), error }]);
+  }
+  return pausedResult(run);
+}
+
+async function saveStep<State extends object>(run: Run<State>, finished: Step): Promise<void> {
+  const [paused] = pausesOf(run.pendingEdges);
+  const nodeId = paused?.node ?? finished.tasks.at(-1)?.node ?? "";
+  await saveRun(run, nodeId, statusOf(run));
+}
+
+/** What a run that did not fail is doing, by what is left to do. */
+export function statusOf<State extends object>({ step, pendingEdges }: Run<State>): RunStatus {
+  if (pendingEdges.length > 0) return "paused";
+  return step.tasks.length > 0 ? "running" : "completed";
+}
+
+/** The result of a run that waits for an approval, if it does. */
+export function pausedResult<State extends object>(run: Run<State>): RunResult<State> | undefined {
+  if (run.pendingEdges.length === 0) return undefined;
+  return { ...resultBase(run), status: "paused", pauses: pausesOf(run.pendingEdges) };
+}
+
+/**
+ * Asks the pending edges and makes the answers the run's next step, unless a pause comes first. If
+ * an edge throws, all stay pending and the failure comes back.
+ */
+export function followEdges<State extends object>(
+  run: Run<State>,
+): MaybePromise<TaskFailure | undefined> {
+  const { pendingEdges, runner: { plan } } = run;
+  if (pendingEdges.length === 0 || pendingEdges.some(({ pause }) => pause !== undefined)) {
+    return undefined;
+  }
+  try {
+    const targets = nextTargets(pendingEdges, plan.routers, run.state);
+    if (!(targets instanceof Promise)) return schedule(run, targets);
+    return targets.then((settled) => schedule(run, settled))
+      .catch((error: unknown) => edgeFailure(pendingEdges, error));
+  } catch (error) {
+    return edgeFailure(pendingEdges, error);
+  }
+}
+
+/** Makes targets the next step. */
+function schedule<State extends object>(run: Run<State>, targets: readonly Target[]): undefined {
+  const { plan } = run.runner;
+  for (const { node, payload } of targets) {
+    if (payload === undefined) continue;
+    checkFields(plan, payload, `a send to node "${node}" of pipeline "${plan.name}"`);
+  }
+  run.step = makeStep(run, targets);
+  run.pendingEdges = NO_EDGES;
+}
+
+function edgeFailure(pendingEdges: readonly PendingEdge[], error: unknown): TaskFailure {
+  const failed = error instanceof RouteError ? error.node : pendingEdges[0]?.node;
+  const { node, visit } = pendingEdges.find((edge) => edge.node === failed) ?? NO_TASK;
+  return { node, visit, error: error instanceof RouteError ? error.cause : error };
+}
+
+/** Saves that the run failed, and where. */
+export async function fail<State extends object>(
+  run: Run<State>,
+  failures: Failures,
+): Promise<RunResult<State>> {
+  await saveRun(run, failures[0].node, "failed", { failures });
+  return failedResult(run, failures);
+}
+
+async function cancel<State extends object>(run: Run<State>): Promise<RunResult<State>> {
+  await saveRun(run, CANCEL_NODE_ID, "cancelled");
+  return { ...resultBase(run), status: "cancelled" };
+}
+
+/**
+ * Folds the updates of a step in task order, so that the result does not depend on timing, and
+ * leaves the edges of its nodes pending. If a reducer throws, the failure comes back.
+ */
+function foldStep<State extends object>(run: Run<State>): TaskFailure | undefined {
+  const { tasks, outcomes } = run.step;
+  let { state } = run;
+  let index = 0;
+  try {
+    for (; index < tasks.length; index++) {
+      const outcome = outcomes[index];
+      if (outcome?.status !== "finished" || outcome.update === undefined) continue;
+      state = fold(state, outcome.update, run.runner.plan.reducers);
+    }
+    if (state !== run.state) run.state = freezeState(state, run.state);
+  } catch (error) {
+    const { node, visit } = tasks[Math.min(index, tasks.length - 1)] ?? NO_TASK;
+    return { node, visit, error };
+  }
+  for (const { node } of tasks) run.completedNodes.push(node);
+  run.steps++;
+  run.pendingEdges = tasks.map((task, index) => pendingEdge(task, outcomes[index]));
+  run.step = NO_STEP;
+}
+
+function pendingEdge({ node, visit }: Task, outcome: Outcome | undefined): PendingEdge {
+  if (outcome?.status !== "paused") return { node, visit };
+  return { node, visit, pause: { id: pauseId(node, visit), reason: outcome.reason } };
+}
+
+function failuresOf({ tasks, outcomes }: Step): readonly TaskFailure[] {
+  if (!outcomes.some((outcome) => outcome?.status === "failed")) return NO_FAILURES;
+  return tasks.flatMap(({ node, visit }, index) => {
+    const outcome = outcomes[index];
+    return outcome?.status === "failed" ? [{ node, visit, error: outcome.error }] : [];
+  });
+}
+
+function isDone({ tasks, outcomes }: Step): boolean {
+  return tasks.every((_, index) => outcomes[index] !== undefined);
+}
+
+function limitFailure<State extends object>(run: Run<State>): TaskFailure {
+  const { runId, plan } = run.runner;
+  const { node, visit } = firstTask(run.step);
+  const name = { pipelineName: plan.name, runId };
+  return { node, visit, error: new RecursionLimitError(name, node, run.recursionLimit) };
+}
+
+function firstTask({ tasks: [first = NO_TASK] }: Step): Pick<Task, "node" | "visit"> {
+  return { node: first.node, visit: first.visit };
+}

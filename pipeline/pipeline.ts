@@ -1,0 +1,245 @@
+/**
+ * The pipeline that a definition makes, and its calls.
+ *
+ * @module
+ */
+
+import { type Caller, resumeRun, startRun } from "./calls.ts";
+import type { Checkpointer, ListRunsOptions, RunSummary } from "./checkpointer.ts";
+import type { PipelineDefinition, Reducers, Update } from "./definition.ts";
+import type { RunName } from "./errors.ts";
+import { emit, type EventHandler, type RunEvent } from "./events.ts";
+import { type HistoryEntry, historyEntry } from "./history.ts";
+import { toMermaid } from "./mermaid.ts";
+import { checkRange, makePlan, type Plan } from "./plan.ts";
+import type { RunResult } from "./result.ts";
+import { eventStream } from "./stream.ts";
+import { type Topology, topologyOf } from "./topology.ts";
+
+/** Options of a pipeline. */
+export interface PipelineOptions<State> {
+  /** Where runs are kept. Without one, a run lives and dies with its call. */
+  readonly checkpointer?: Checkpointer;
+  /** Steps that a run may take over its whole life, resumes included. Default 25. */
+  readonly recursionLimit?: number;
+  /** Tasks of a step that run side by side. Default 64. */
+  readonly concurrency?: number;
+  /** Is told everything that happens; what it throws goes to the console. */
+  readonly onEvent?: EventHandler<State>;
+}
+
+/** Options of `invoke`. */
+export interface InvokeOptions<Name extends string> {
+  /** Id of the run; a random UUID by default. */
+  readonly runId?: string;
+  /** The node that runs first, instead of the definition's `start`. */
+  readonly startAt?: Name;
+  /** Cancels the run: its nodes' signals abort, and the run stays resumable. */
+  readonly signal?: AbortSignal;
+}
+
+/** Options of `resume`. */
+export interface ResumeOptions<U> {
+  /** Approves the pending pause. A paused run does not go on without it. */
+  readonly approvePause?: boolean;
+  /** Which pause is approved, where several are pending. */
+  readonly pauseId?: string;
+  /** Folded into the state through the reducers before the run goes on. */
+  readonly update?: U;
+  /** Who resumes, for the history. */
+  readonly by?: string;
+  /** Cancels the run: its nodes' signals abort, and the run stays resumable. */
+  readonly signal?: AbortSignal;
+}
+
+/** What `stream` runs: a new run, or the rest of a stored one. */
+export type StreamRequest<Input, Name extends string, U> =
+  | ({ readonly input: Input; readonly resume?: undefined } & InvokeOptions<Name>)
+  | ({ readonly resume: string; readonly input?: undefined } & ResumeOptions<U>);
+
+/** A pipeline, ready to run. */
+export interface Pipeline<Input, State, U, Name extends string> {
+  /** Name of the pipeline. */
+  readonly name: string;
+
+  /**
+   * Starts a run and takes its steps until it completes, pauses, fails or is cancelled. What a
+   * node throws is in the result.
+   *
+   * @throws {InputValidationError} If the schema refuses the input; nothing was saved.
+   * @throws {StateSerializationError} If the input has no stored form; nothing was saved.
+   * @throws {RunExistsError} If there is a run with this id.
+   * @throws {CheckpointSaveError} If a checkpoint could not be stored.
+   * @throws {CheckpointConflictError} If another worker went on with the run.
+   */
+  invoke(input: Input, options?: InvokeOptions<Name>): Promise<RunResult<State>>;
+
+  /**
+   * Goes on with a stored run: after a pause, a failure, a cancellation or a crash. What finished
+   * does not run again. A completed run comes back with its result.
+   *
+   * @throws {TypeError} If the pipeline has no checkpointer.
+   * @throws {RunNotFoundError} If there is no such run.
+   * @throws {RunPausedError} If the run is paused and the call does not approve.
+   * @throws {StalePauseError} If what the call approves does not wait for an approval.
+   * @throws {UnknownNodeError} If the next task names a node that the pipeline does not have.
+   * @throws {CheckpointSaveError} If a checkpoint could not be stored.
+   * @throws {CheckpointConflictError} If another worker went on with the run.
+   */
+  resume(runId: string, options?: ResumeOptions<U>): Promise<RunResult<State>>;
+
+  /**
+   * Does what `invoke` or `resume` does, and streams what happens; the last event holds the
+   * result. Cancelling the stream cancels the run.
+   */
+  stream(request: StreamRequest<Input, Name, U>): ReadableStream<RunEvent<State>>;
+
+  /** Yields the stored checkpoints of a run, newest first. */
+  history(runId: string): AsyncIterable<HistoryEntry<State>>;
+
+  /** Yields the stored runs of this pipeline, the one saved last first. */
+  listRuns(options?: ListRunsOptions): AsyncIterable<RunSummary>;
+
+  /** Removes all that is stored of a run; removing an unknown run is no error. */
+  deleteRun(runId: string): Promise<void>;
+
+  /** The chart of the pipeline in Mermaid's language. */
+  toMermaid(): string;
+
+  /** The topology as plain data: what `JSON.stringify` shows of a pipeline. */
+  toJSON(): Topology;
+}
+
+/**
+ * Defines a pipeline: nodes over one typed state, and the edges between them. Everything is
+ * checked here, before anything runs.
+ *
+ * @example
+ * ```ts
+ * import { append, definePipeline, END, unchecked } from "@firefly/pipeline";
+ * import { assertEquals } from "@std/assert";
+ *
+ * interface Draft {
+ *   text: string;
+ *   log: string[];
+ * }
+ *
+ * const drafts = definePipeline({
+ *   name: "drafts",
+ *   state: unchecked<Draft>(),
+ *   reducers: { log: append },
+ *   nodes: {
+ *     write: (state) => ({ text: state.text + "!", log: "written" }),
+ *     check: (state) => ({ log: `${state.text.length} characters` }),
+ *   },
+ *   start: "write",
+ *   edges: {
+ *     write: "check",
+ *     check: { route: (state) => state.text.length < 5 ? "more" : "enough", to: { more: "write", enough: END } },
+ *   },
+ * });
+ *
+ * const result = await drafts.invoke({ text: "abc" });
+ * assertEquals(result.state.text, "abc!!");
+ * ```
+ *
+ * @throws {TypeError} If a name is empty, a node is missing, or an edge leads nowhere.
+ * @throws {RangeError} If an option is out of its range.
+ */
+export function definePipeline<
+  Input,
+  State extends object,
+  R extends Reducers<State>,
+  Name extends string,
+  To extends { readonly [Key in Name]: unknown },
+>(
+  definition: PipelineDefinition<Input, State, R, Name, To>,
+  options: PipelineOptions<State> = {},
+): Pipeline<Input, State, Update<State, R>, Name> {
+  const plan = makePlan(definition);
+  const { name } = plan;
+  const caller = makeCaller(plan, options);
+  type Result = RunResult<State>;
+
+  function invoke(
+    input: Input,
+    { runId = crypto.randomUUID(), startAt, signal }: InvokeOptions<Name>,
+    onEvent: EventHandler<State> | undefined,
+  ): Promise<Result> {
+    const run = runName(name, runId, "start");
+    const first = startAt ?? plan.start;
+    if (!plan.nodes.has(first)) {
+      throw new TypeError(
+        `Cannot start run "${runId}" of pipeline "${name}": startAt is "${first}", which is no node`,
+      );
+    }
+    return startRun(caller, input, run, first, { signal, onEvent });
+  }
+
+  function resume(
+    runId: string,
+    { signal, ...request }: ResumeOptions<Update<State, R>>,
+    onEvent: EventHandler<State> | undefined,
+  ): Promise<Result> {
+    const run = runName(name, runId, "resume");
+    return resumeRun(caller, store(caller, "resume a run"), run, request, { signal, onEvent });
+  }
+
+  return {
+    name,
+    // deno-lint-ignore require-await -- misuse rejects, as every other error does
+    invoke: async (input, invokeOptions = {}) => invoke(input, invokeOptions, options.onEvent),
+    // deno-lint-ignore require-await -- misuse rejects, as every other error does
+    resume: async (runId, resumeOptions = {}) => resume(runId, resumeOptions, options.onEvent),
+    stream: ({ signal, ...request }) =>
+      eventStream<State>((onEvent, cancelled) => {
+        const both = {
+          ...request,
+          signal: signal === undefined ? cancelled : AbortSignal.any([signal, cancelled]),
+        };
+        const tell: EventHandler<State> = (event) => {
+          emit(options.onEvent, event);
+          onEvent(event);
+        };
+        return both.resume === undefined
+          ? invoke(both.input, both, tell)
+          : resume(both.resume, both, tell);
+      }),
+    async *history(runId) {
+      for await (const record of store(caller, "read a history").history(name, runId)) {
+        yield historyEntry<State>(record);
+      }
+    },
+    listRuns: (listOptions) => store(caller, "list runs").listRuns(name, listOptions),
+    deleteRun: async (runId) => await store(caller, "delete a run").deleteRun(name, runId),
+    toMermaid: () => toMermaid(topologyOf(plan)),
+    toJSON: () => topologyOf(plan),
+  };
+}
+
+function makeCaller<State extends object>(
+  plan: Plan<State>,
+  { checkpointer, recursionLimit = 25, concurrency = 64 }: PipelineOptions<State>,
+): Caller<State> {
+  checkRange(recursionLimit, 1, `recursionLimit of pipeline "${plan.name}"`);
+  checkRange(concurrency, 1, `concurrency of pipeline "${plan.name}"`);
+  return { plan, checkpointer, recursionLimit, concurrency };
+}
+
+function store<State extends object>(
+  { plan, checkpointer }: Caller<State>,
+  what: string,
+): Checkpointer {
+  if (checkpointer !== undefined) return checkpointer;
+  throw new TypeError(
+    `Cannot ${what} of pipeline "${plan.name}": it has no checkpointer; pass one in the options ` +
+      "of definePipeline",
+  );
+}
+
+function runName(pipelineName: string, runId: string, verb: string): RunName {
+  if (typeof runId === "string" && runId !== "") return { pipelineName, runId };
+  throw new TypeError(
+    `Cannot ${verb} a run of pipeline "${pipelineName}": its id must be a non-empty string`,
+  );
+}

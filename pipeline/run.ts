@@ -1,0 +1,174 @@
+/**
+ * A run in this process: what the loop works on, and how it is saved and told.
+ *
+ * @module
+ */
+
+import type { CheckpointRecord, PendingEdge, RunStatus, TaskRecord } from "./checkpointer.ts";
+import { encode, propertyPath } from "./codec.ts";
+import type { Target } from "./edges.ts";
+import type { PendingPause } from "./errors.ts";
+import type { JsonObject } from "./json.ts";
+import type { Recorder } from "./recorder.ts";
+import type { RunResult, TaskFailure } from "./result.ts";
+import { errorRecord, type Outcome, type Task, type TaskRunner } from "./task.ts";
+
+/** A run that is being worked on. Only the loop changes it. */
+export interface Run<State extends object> {
+  /** What its tasks share. */
+  readonly runner: TaskRunner<State>;
+  /** Its line to the checkpointer, if the pipeline has one. */
+  readonly recorder: Recorder | undefined;
+  /** Aborts what its nodes are doing. */
+  readonly control: AbortController;
+  /** Steps it may take over its whole life. */
+  readonly recursionLimit: number;
+  /** Tasks that run side by side. */
+  readonly concurrency: number;
+  /** The state, all finished steps folded in; deeply frozen. */
+  state: State;
+  /** The node of every finished visit. */
+  readonly completedNodes: string[];
+  /** How often each node was visited. */
+  readonly visits: Map<string, number>;
+  /** Steps taken. */
+  steps: number;
+  /** The step that runs next, or is under way. */
+  step: Step;
+  /** Finished visits whose edges are still to be asked. */
+  pendingEdges: readonly PendingEdge[];
+}
+
+/** The tasks of one step, in order. */
+export interface Step {
+  /** The tasks. */
+  readonly tasks: readonly Task[];
+  /** What came of each, by its index; nothing where it is still to be done. */
+  readonly outcomes: (Outcome | undefined)[];
+  /** The tasks as they are stored; empty without a checkpointer. */
+  readonly records: TaskRecord[];
+}
+
+/** No step: nothing is left to run. */
+export const NO_STEP: Step = { tasks: [], outcomes: [], records: [] };
+
+/**
+ * The step that runs the given targets.
+ *
+ * @throws {StateSerializationError} If a payload has no stored form.
+ */
+export function makeStep<State extends object>(
+  run: Pick<Run<State>, "visits" | "recorder">,
+  targets: readonly Target[],
+): Step {
+  if (targets.length === 0) return NO_STEP;
+  const isStored = run.recorder !== undefined;
+  const payloads = isStored ? targets.map(encodePayload) : [];
+  const tasks = targets.map(({ node, payload }) => ({
+    node,
+    visit: nextVisit(run, node),
+    payload,
+  }));
+  const records = isStored
+    ? tasks.map(({ node, visit }, index) => pendingTask(node, visit, payloads[index]))
+    : [];
+  return { tasks, outcomes: [], records };
+}
+
+function pendingTask(node: string, visit: number, payload: JsonObject | undefined): TaskRecord {
+  const status = "pending";
+  return payload === undefined ? { node, visit, status } : { node, visit, payload, status };
+}
+
+function nextVisit<State extends object>(run: Pick<Run<State>, "visits">, node: string): number {
+  const visit = (run.visits.get(node) ?? 0) + 1;
+  run.visits.set(node, visit);
+  return visit;
+}
+
+function encodePayload({ node, payload }: Target): JsonObject | undefined {
+  return payload && encodeFields(payload, `send("${node}")`);
+}
+
+/**
+ * Encodes an update or a payload, field by field.
+ *
+ * @throws {StateSerializationError} Naming the path below `path`.
+ */
+export function encodeFields(fields: object, path: string): JsonObject {
+  return Object.fromEntries(
+    Object.entries(fields).map(([field, value]) => [
+      field,
+      encode(value, propertyPath(path, field)),
+    ]),
+  );
+}
+
+/** Notes what came of a task, also in its stored form if it is to be saved before the step ends. */
+export function noteOutcome(step: Step, index: number, outcome: Outcome): void {
+  step.outcomes[index] = outcome;
+  const record = step.records[index];
+  if (record === undefined) return;
+  const { node, visit, payload } = record;
+  const base = payload === undefined ? { node, visit } : { node, visit, payload };
+  if (outcome.status === "paused") {
+    step.records[index] = { ...base, status: "paused", reason: outcome.reason };
+  } else if (outcome.status === "finished") {
+    const update = encodeFields(outcome.update ?? {}, "update");
+    step.records[index] = { ...base, status: "finished", update };
+  }
+}
+
+/** What a checkpoint tells besides where the run stands. */
+export interface SaveDetails {
+  /** What failed. */
+  readonly failures?: readonly TaskFailure[];
+  /** The call that goes on with the run. */
+  readonly resume?: CheckpointRecord["resume"];
+}
+
+/** Saves where the run stands; nothing is saved without a checkpointer. */
+export async function saveRun<State extends object>(
+  run: Run<State>,
+  nodeId: string,
+  status: RunStatus,
+  { failures = [], resume }: SaveDetails = {},
+): Promise<void> {
+  await run.recorder?.save({
+    nodeId,
+    status,
+    state: run.state,
+    completedNodes: run.completedNodes.slice(),
+    tasks: run.step.records.slice(),
+    pendingEdges: run.pendingEdges,
+    steps: run.steps,
+    failures: failures.map(({ error, ...task }) => ({ ...task, error: errorRecord(error) })),
+    resume,
+  });
+}
+
+/** What the run has to say of itself, whatever its status. */
+export function resultBase<State extends object>(
+  run: Run<State>,
+): Pick<RunResult<State>, "runId" | "state" | "completedNodes"> {
+  const completedNodes = Object.freeze(run.completedNodes.slice());
+  return { runId: run.runner.runId, state: run.state, completedNodes };
+}
+
+/** The pauses among edges that are still to be asked. */
+export function pausesOf(pendingEdges: readonly PendingEdge[]): readonly PendingPause[] {
+  const pauses: PendingPause[] = [];
+  for (const { node, pause } of pendingEdges) {
+    if (pause !== undefined) pauses.push({ ...pause, node });
+  }
+  return pauses;
+}
+
+/** The result of a run that failed. */
+export function failedResult<State extends object>(
+  run: Run<State>,
+  failures: readonly [TaskFailure, ...TaskFailure[]],
+): RunResult<State> {
+  const [{ node, error }] = failures;
+  return { ...resultBase(run), status: "failed", failedNode: node, error, failures };
+}

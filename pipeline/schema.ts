@@ -1,0 +1,149 @@
+/**
+ * The part of Standard Schema that a pipeline uses, so that zod, valibot, arktype and others can
+ * describe its state without being known here. Source: https://standardschema.dev (version 1).
+ *
+ * @module
+ */
+
+/** A schema of any library that follows Standard Schema 1. */
+export interface StandardSchema<Input = unknown, Output = Input> {
+  /** What the specification asks of a schema. */
+  readonly "~standard": {
+    /** Version of the specification. */
+    readonly version: 1;
+    /** The library that made the schema. */
+    readonly vendor: string;
+    /** Yields the value, defaults filled in, or what is wrong with it. */
+    readonly validate: (
+      value: unknown,
+    ) => SchemaResult<Output> | Promise<SchemaResult<Output>>;
+    /** Carries the types; never there at run time. */
+    readonly types?: { readonly input: Input; readonly output: Output } | undefined;
+  };
+}
+
+/** What a schema says of a value. */
+export type SchemaResult<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | { readonly issues: readonly SchemaIssue[] };
+
+/** One thing that is wrong with a value. */
+export interface SchemaIssue {
+  /** What is wrong. */
+  readonly message: string;
+  /** Where in the value it is wrong. */
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
+/** Thrown when a schema refuses the input of a run; nothing was saved. */
+export class InputValidationError extends Error {
+  override readonly name = "InputValidationError";
+  /** Everything that is wrong with the input. */
+  readonly issues: readonly SchemaIssue[];
+
+  /** Takes the pipeline's name and what its schema found. */
+  constructor(pipelineName: string, issues: readonly SchemaIssue[], options?: ErrorOptions) {
+    const list = issues.map((issue) => `\n  ${issuePath(issue)}: ${issue.message}`).join("");
+    super(`Cannot start pipeline "${pipelineName}": its schema refuses the input:${list}`, options);
+    this.issues = issues;
+  }
+}
+
+/**
+ * A state that only the compiler checks: nothing is looked at when a run starts. Fields that the
+ * input leaves out are `undefined` until a node sets them.
+ *
+ * @example
+ * ```ts
+ * import { definePipeline, END, unchecked } from "@firefly/pipeline";
+ *
+ * const counter = definePipeline({
+ *   name: "counter",
+ *   state: unchecked<{ count: number }>(),
+ *   nodes: { add: (state) => ({ count: state.count + 1 }) },
+ *   start: "add",
+ *   edges: { add: END },
+ * });
+ * const result = await counter.invoke({ count: 1 });
+ * console.log(result.state.count); // 2
+ * ```
+ *
+ * @typeParam State The shape of the state.
+ */
+export function unchecked<State extends object>(): StandardSchema<Partial<State>, State> {
+  return {
+    "~standard": {
+      version: 1,
+      vendor: "@firefly/pipeline",
+      validate: (value) => ({ value: value as State }),
+    },
+  };
+}
+
+/**
+ * Yields the state that an input stands for.
+ *
+ * @throws {InputValidationError} If the schema refuses the input.
+ * @throws {TypeError} If the schema's output is no object.
+ */
+export async function parseInput<State extends object>(
+  schema: StandardSchema<unknown, State>,
+  input: unknown,
+  pipelineName: string,
+): Promise<State> {
+  const result = await schema["~standard"].validate(input);
+  if (result.issues !== undefined) throw new InputValidationError(pipelineName, result.issues);
+  const { value } = result;
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new TypeError(
+      `Cannot start pipeline "${pipelineName}": its input is ${describe(value)}, not an object ` +
+        "with the fields of the state",
+    );
+  }
+  return value;
+}
+
+/**
+ * The names of the fields that a schema knows, or `undefined` if it does not tell. Standard Schema
+ * has no such question, so this asks in the ways of those who have an answer: the JSON Schema that
+ * the specification's extension offers, `shape` (zod) and `entries` (valibot).
+ */
+export function fieldsOf(schema: object): ReadonlySet<string> | undefined {
+  for (const property of ["shape", "entries"]) {
+    const fields: unknown = Reflect.get(schema, property);
+    if (isObject(fields)) return new Set(Object.keys(fields));
+  }
+  const standard: unknown = Reflect.get(schema, "~standard");
+  const properties = isObject(standard) ? jsonSchemaProperties(standard) : undefined;
+  return properties && new Set(Object.keys(properties));
+}
+
+function jsonSchemaProperties(standard: object): object | undefined {
+  const converter: unknown = Reflect.get(standard, "jsonSchema");
+  const output: unknown = isObject(converter) ? Reflect.get(converter, "output") : undefined;
+  if (typeof output !== "function") return undefined;
+  let schema: unknown;
+  try {
+    schema = output.call(converter, { target: "draft-2020-12" });
+  } catch {
+    // A schema with parts that JSON Schema cannot express does not tell its fields.
+    return undefined;
+  }
+  if (!isObject(schema) || Reflect.get(schema, "type") !== "object") return undefined;
+  const properties: unknown = Reflect.get(schema, "properties");
+  return isObject(properties) ? properties : undefined;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
+function issuePath({ path = [] }: SchemaIssue): string {
+  const keys = path.map((part) => String(typeof part === "object" ? part.key : part));
+  return keys.length === 0 ? "the input" : keys.join(".");
+}
+
+function describe(value: unknown): string {
+  if (value === null) return "null";
+  return Array.isArray(value) ? "an array" : `of type ${typeof value}`;
+}

@@ -1,0 +1,175 @@
+/**
+ * One task: one visit of one node, from the state it sees to what came of it.
+ *
+ * @module
+ */
+
+import { attempts } from "./attempt.ts";
+import type { ErrorRecord } from "./checkpointer.ts";
+import { isPause, type NodeContext } from "./definition.ts";
+import { emit, type EventHandler } from "./events.ts";
+import { freezeState } from "./freeze.ts";
+import type { Plan, PlannedNode } from "./plan.ts";
+import { fold } from "./reducers.ts";
+
+/** A task of a step. */
+export interface Task {
+  /** The node to run. */
+  readonly node: string;
+  /** 1 for the node's first visit in this run. */
+  readonly visit: number;
+  /** The payload of a `send`. */
+  readonly payload?: object;
+}
+
+/** What came of a task. */
+export type Outcome =
+  | { readonly status: "finished"; readonly update?: object }
+  | { readonly status: "paused"; readonly reason: string }
+  | { readonly status: "failed"; readonly error: unknown }
+  /** The run was cancelled while the node ran; the task is still to be done. */
+  | { readonly status: "aborted" };
+
+/** What all tasks of one call share. */
+export interface TaskRunner<State extends object> {
+  /** The pipeline. */
+  readonly plan: Plan<State>;
+  /** Id of the run. */
+  readonly runId: string;
+  /** Begins every task id; unique to the run. */
+  readonly taskIdPrefix: string;
+  /** Aborts when the run is cancelled or lost. */
+  readonly signal: AbortSignal;
+  /** Is told what happens. */
+  readonly onEvent: EventHandler<State> | undefined;
+}
+
+const FINISHED: Outcome = { status: "finished" };
+
+/** Runs one task on a frozen state; whatever goes wrong in it is its outcome. */
+export function runTask<State extends object>(
+  runner: TaskRunner<State>,
+  task: Task,
+  state: State,
+): Promise<Outcome> {
+  return runner.onEvent === undefined
+    ? outcomeOf(runner, task, state)
+    : toldOutcomeOf(runner, task, state);
+}
+
+async function toldOutcomeOf<State extends object>(
+  runner: TaskRunner<State>,
+  task: Task,
+  state: State,
+): Promise<Outcome> {
+  const about = { runId: runner.runId, node: task.node, visit: task.visit };
+  emit(runner.onEvent, { type: "taskStarted", ...about });
+  const started = performance.now();
+  const outcome = await outcomeOf(runner, task, state);
+  const durationMs = performance.now() - started;
+  if (outcome.status === "finished") {
+    emit(runner.onEvent, { type: "taskFinished", ...about, durationMs });
+  } else if (outcome.status === "paused") {
+    emit(runner.onEvent, { type: "taskPaused", ...about, durationMs, reason: outcome.reason });
+  } else {
+    const error = outcome.status === "failed" ? outcome.error : runner.signal.reason;
+    emit(runner.onEvent, { type: "taskFailed", ...about, durationMs, error });
+  }
+  return outcome;
+}
+
+async function outcomeOf<State extends object>(
+  runner: TaskRunner<State>,
+  task: Task,
+  state: State,
+): Promise<Outcome> {
+  try {
+    const node = plannedNode(runner.plan, task.node);
+    const view = task.payload === undefined ? state : sendView(runner.plan, task, state);
+    const context: NodeContext = {
+      pipelineName: runner.plan.name,
+      runId: runner.runId,
+      node: task.node,
+      visit: task.visit,
+      attempt: 1,
+      taskId: `${runner.taskIdPrefix}${node.taskIdPart}/${task.visit}`,
+      signal: runner.signal,
+    };
+    const returned = node.retry === undefined && node.timeoutMs === undefined
+      ? await node.run(view, context)
+      : await attempts(node, view, context, (attempt, error) =>
+        emit(runner.onEvent, {
+          type: "taskRetried",
+          runId: runner.runId,
+          node: task.node,
+          visit: task.visit,
+          attempt,
+          error,
+        }));
+    return toOutcome(runner.plan, task.node, returned);
+  } catch (error) {
+    return runner.signal.aborted ? { status: "aborted" } : { status: "failed", error };
+  }
+}
+
+function plannedNode<State extends object>(plan: Plan<State>, name: string): PlannedNode<State> {
+  const node = plan.nodes.get(name);
+  if (node !== undefined) return node;
+  throw new TypeError(`Cannot run node "${name}": pipeline "${plan.name}" has no such node`);
+}
+
+/** The state that one task of a fan-out sees. */
+function sendView<State extends object>(plan: Plan<State>, task: Task, state: State): State {
+  return freezeState(fold(state, task.payload ?? {}, plan.reducers), state);
+}
+
+function toOutcome<State extends object>(
+  plan: Plan<State>,
+  node: string,
+  returned: unknown,
+): Outcome {
+  if (returned === undefined || returned === null) return FINISHED;
+  if (isPause(returned)) return { status: "paused", reason: returned.reason };
+  if (!isUpdate(returned)) {
+    throw new TypeError(
+      `Cannot use what node "${node}" of pipeline "${plan.name}" returned: it must be an object ` +
+        "with the fields to update, pause(...), or nothing",
+    );
+  }
+  checkFields(plan, returned, `what node "${node}" of pipeline "${plan.name}" returned`);
+  return { status: "finished", update: returned };
+}
+
+function isUpdate(value: unknown): value is object {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+/**
+ * Refuses fields that the state does not have, where the schema tells what it has.
+ *
+ * @throws {TypeError} Naming the first unknown field and the known ones.
+ */
+export function checkFields<State extends object>(
+  plan: Plan<State>,
+  update: object,
+  what: string,
+): void {
+  const { fields } = plan;
+  if (fields === undefined) return;
+  for (const field of Object.keys(update)) {
+    if (fields.has(field)) continue;
+    const known = [...fields].map((name) => `"${name}"`).join(", ");
+    throw new TypeError(
+      `Cannot use ${what}: the state has no field "${field}"; its fields are ${known}`,
+    );
+  }
+}
+
+/** A thrown value as plain data, for the record. */
+export function errorRecord(error: unknown): ErrorRecord {
+  if (!(error instanceof Error)) return { name: typeof error, message: String(error) };
+  const { name, message, stack } = error;
+  return stack === undefined ? { name, message } : { name, message, stack };
+}
