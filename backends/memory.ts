@@ -14,8 +14,12 @@ import {
 } from "../pipeline/checkpointer.ts";
 import { recordFromText, recordToText, summarize } from "../pipeline/record.ts";
 
-/** What is kept of a run: its records as text, by sequence. */
-type Records = Map<number, { readonly writer: string; readonly text: string }>;
+/** A record as text, so that nothing of it is shared with a caller. */
+interface Entry {
+  readonly sequence: number;
+  readonly writer: string;
+  readonly text: string;
+}
 
 /**
  * Keeps runs in memory; they end with the process.
@@ -28,27 +32,37 @@ type Records = Map<number, { readonly writer: string; readonly text: string }>;
  * ```
  */
 export class MemoryCheckpointer implements Checkpointer {
-  /** Runs by pipeline and id, the one saved last at the end. */
-  readonly #pipelines = new Map<string, Map<string, Records>>();
+  /** By pipeline and run, the run saved last at the end; of a run, oldest first. */
+  readonly #pipelines = new Map<string, Map<string, Entry[]>>();
 
-  /** Stores one checkpoint. */
+  /**
+   * Stores one checkpoint.
+   *
+   * @throws {CheckpointConflictError} If another writer saved this sequence, or a later one is
+   * stored.
+   */
   // deno-lint-ignore require-await -- a conflict rejects
   async save(record: CheckpointRecord): Promise<void> {
-    const runs = this.#pipelines.get(record.pipelineName) ?? new Map<string, Records>();
-    const records: Records = runs.get(record.runId) ?? new Map();
-    const latest = latestSequence(records);
-    const isRepeated = record.sequence === latest &&
-      records.get(latest)?.writer === record.writer;
-    if (record.sequence <= latest && !isRepeated) throw new CheckpointConflictError(record);
-    records.set(record.sequence, { writer: record.writer, text: recordToText(record) });
-    runs.delete(record.runId);
-    runs.set(record.runId, records);
-    this.#pipelines.set(record.pipelineName, runs);
+    const { pipelineName, runId, sequence, writer } = record;
+    const runs = this.#pipelines.get(pipelineName) ?? new Map<string, Entry[]>();
+    const entries = runs.get(runId) ?? [];
+    const latest = entries.at(-1);
+    if (latest !== undefined && sequence <= latest.sequence) {
+      const isRepeated = sequence === latest.sequence && writer === latest.writer;
+      if (!isRepeated) throw new CheckpointConflictError(record);
+      entries.pop();
+    }
+    entries.push({ sequence, writer, text: recordToText(record) });
+    runs.delete(runId);
+    runs.set(runId, entries);
+    this.#pipelines.set(pipelineName, runs);
   }
 
   /** Yields the checkpoint with the highest sequence. */
+  // deno-lint-ignore require-await -- the protocol is asynchronous
   async loadLatest(pipelineName: string, runId: string): Promise<CheckpointRecord | undefined> {
-    for await (const record of this.history(pipelineName, runId)) return record;
+    const latest = this.#entries(pipelineName, runId).at(-1);
+    return latest && toRecord(latest);
   }
 
   /** Yields the runs of one pipeline, the one saved last first. */
@@ -67,13 +81,8 @@ export class MemoryCheckpointer implements Checkpointer {
   }
 
   /** Yields every checkpoint of a run, newest first. */
-  // deno-lint-ignore require-await -- the protocol is asynchronous
   async *history(pipelineName: string, runId: string): AsyncIterable<CheckpointRecord> {
-    const records: Records = this.#pipelines.get(pipelineName)?.get(runId) ?? new Map();
-    const newestFirst = [...records].sort(([one], [other]) => other - one);
-    for (const [sequence, { text }] of newestFirst) {
-      yield recordFromText(text, `checkpoint ${sequence} of run "${runId}"`, "");
-    }
+    for (const entry of this.#entries(pipelineName, runId).toReversed()) yield toRecord(entry);
   }
 
   /** Removes all that is kept of a run. */
@@ -81,10 +90,12 @@ export class MemoryCheckpointer implements Checkpointer {
   async deleteRun(pipelineName: string, runId: string): Promise<void> {
     this.#pipelines.get(pipelineName)?.delete(runId);
   }
+
+  #entries(pipelineName: string, runId: string): readonly Entry[] {
+    return this.#pipelines.get(pipelineName)?.get(runId) ?? [];
+  }
 }
 
-function latestSequence(records: Records): number {
-  let latest = -1;
-  for (const sequence of records.keys()) latest = Math.max(latest, sequence);
-  return latest;
+function toRecord({ sequence, text }: Entry): CheckpointRecord {
+  return recordFromText(text, `checkpoint ${sequence} in memory`, "");
 }

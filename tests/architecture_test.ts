@@ -1,0 +1,141 @@
+import { assert, assertEquals } from "@std/assert";
+import { fromFileUrl, relative } from "@std/path";
+import denoJson from "../deno.json" with { type: "json" };
+import { configArgs } from "../tools/deno_args.ts";
+
+const ROOT = fromFileUrl(new URL("../", import.meta.url));
+
+/** What a module of the core may import; all others of the core may import the core. */
+const CORE_IMPORTS: Readonly<Record<string, readonly string[]>> = {
+  "pipeline/json.ts": [],
+  "pipeline/schema.ts": [],
+  "pipeline/checkpointer.ts": ["pipeline/json.ts"],
+  "pipeline/codec.ts": ["pipeline/json.ts", "pipeline/codec/"],
+};
+
+/** What any backend may import of the core. */
+const PROTOCOL = ["pipeline/checkpointer.ts", "pipeline/record.ts", "pipeline/change.ts"];
+
+/** What a backend may import besides the protocol and its own files. */
+const DRIVERS: Readonly<Record<string, readonly string[]>> = {
+  memory: [],
+  file: ["@std/path"],
+};
+
+interface Module {
+  readonly specifier: string;
+  readonly dependencies: readonly string[];
+}
+
+/** The modules that an entry point loads, as paths below the root or package specifiers. */
+async function modulesOf(entry: string): Promise<readonly Module[]> {
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["info", "--json", ...configArgs(), entry],
+    cwd: ROOT,
+    stderr: "null",
+  }).output();
+  const { modules }: { modules: readonly InfoModule[] } = JSON.parse(
+    new TextDecoder().decode(stdout),
+  );
+  assert(modules.length > 0, `deno info tells nothing of ${entry}`);
+  return modules.map(({ specifier, dependencies = [] }) => ({
+    specifier: shorten(specifier),
+    dependencies: dependencies.map(({ specifier, code, type }) =>
+      specifier.startsWith(".")
+        ? shorten(code?.specifier ?? type?.specifier ?? specifier)
+        : specifier
+    ),
+  }));
+}
+
+interface InfoModule {
+  readonly specifier: string;
+  readonly dependencies?: readonly {
+    readonly specifier: string;
+    readonly code?: { readonly specifier?: string };
+    readonly type?: { readonly specifier?: string };
+  }[];
+}
+
+function shorten(specifier: string): string {
+  return specifier.startsWith("file:") ? relative(ROOT, fromFileUrl(specifier)) : specifier;
+}
+
+function isAmong(path: string, allowed: readonly string[]): boolean {
+  return allowed.some((prefix) => prefix.endsWith("/") ? path.startsWith(prefix) : path === prefix);
+}
+
+/** `backends/file_names.ts` belongs to the backend `file`. */
+function backendOf(path: string): string | undefined {
+  return /^backends\/([a-z]+)(?:_[a-z_]+)?\.ts$/.exec(path)?.[1];
+}
+
+async function sourcesIn(folder: string): Promise<readonly string[]> {
+  const paths: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(`${ROOT}${folder}`)) {
+    const path = `${folder}/${name}`;
+    if (isDirectory) paths.push(...await sourcesIn(path));
+    else if (name.endsWith(".ts")) paths.push(path);
+  }
+  return paths.sort();
+}
+
+Deno.test("the core imports only the core, and its ground floor almost nothing", async () => {
+  for (const { specifier, dependencies } of await modulesOf("pipeline/pipeline.ts")) {
+    const allowed = CORE_IMPORTS[specifier] ?? ["pipeline/"];
+    for (const dependency of dependencies) {
+      assert(isAmong(dependency, allowed), `${specifier} must not import ${dependency}`);
+    }
+  }
+});
+
+Deno.test("the core and the memory backend use no Deno API", async () => {
+  for (const path of [...await sourcesIn("pipeline"), "backends/memory.ts", "mod.ts"]) {
+    const source = await Deno.readTextFile(`${ROOT}${path}`);
+    assert(!/\bDeno\./.test(source), `${path} must not use Deno.*`);
+  }
+});
+
+Deno.test("a backend imports the protocol, its own files and its own driver", async () => {
+  for (const path of await sourcesIn("backends")) {
+    const backend = backendOf(path);
+    assert(backend !== undefined, `${path} is named after no backend`);
+    const [module] = (await modulesOf(path)).filter(({ specifier }) => specifier === path);
+    for (const dependency of module?.dependencies ?? []) {
+      const isAllowed = isAmong(dependency, PROTOCOL) || backendOf(dependency) === backend ||
+        DRIVERS[backend]?.includes(dependency) === true;
+      assert(isAllowed, `${path} must not import ${dependency}`);
+    }
+  }
+});
+
+Deno.test("an entry point loads its own backend and no other's driver", async () => {
+  for (const [name, entry] of Object.entries(denoJson.exports)) {
+    const own = name === "." ? "memory" : name.slice("./".length);
+    for (const { specifier, dependencies } of await modulesOf(entry.slice("./".length))) {
+      const backend = backendOf(specifier);
+      assert(
+        backend === undefined || backend === own,
+        `"${name}" must not load ${specifier}`,
+      );
+      const isOurs = specifier === "mod.ts" || specifier.startsWith("pipeline/") ||
+        backend !== undefined;
+      if (!isOurs) continue;
+      const packages = dependencies.filter((dependency) =>
+        !/^(mod|pipeline|backends)/.test(dependency)
+      );
+      assertEquals(
+        packages.filter((dependency) => !DRIVERS[own]?.includes(dependency)),
+        [],
+        `${specifier} must not import a package`,
+      );
+    }
+  }
+});
+
+Deno.test("mod.ts only exports by name", async () => {
+  const source = await Deno.readTextFile(`${ROOT}mod.ts`);
+  const code = source.replace(/\/\*\*[\s\S]*?\*\//g, "");
+  const exports = /export (?:type )?\{[\s\S]*?\} from "\.\/(?:pipeline|backends)\/\w+\.ts";/g;
+  assertEquals(code.replace(exports, "").trim(), "");
+});
