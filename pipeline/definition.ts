@@ -77,12 +77,30 @@ export type Reducer<Value, Update> = (current: Value, update: Update) => Value;
 /** The reducers of a state's fields; a field without one is replaced. */
 export type Reducers<State> = { readonly [Field in keyof State]?: Reducer<State[Field], never> };
 
-/** What a node may return: any of the state's fields, each in the form that its reducer takes. */
-export type Update<State, R> = {
-  readonly [Field in keyof State]?: Field extends keyof R
-    ? R[Field] extends (current: never, update: infer U) => unknown ? U : State[Field]
-    : State[Field];
+/**
+ * What a node may return: any of the state's fields, those of `Reduced` in the form that their
+ * reducer takes.
+ */
+export type Update<State, R, Reduced extends PropertyKey = keyof R> = {
+  readonly [Field in keyof State]?:
+    | (Field extends Reduced & keyof R ? ReducerInput<State[Field], R[Field]> : State[Field])
+    | LiteralHint<State>;
 };
+
+/**
+ * What a reducer takes. While the compiler has not yet inferred the reducers it sees their
+ * constraint, in which every one is optional: it must then not judge an update, or a node without
+ * parameters, which it looks at first, would be refused.
+ */
+type ReducerInput<Value, R> = undefined extends R ? unknown
+  : R extends (current: never, update: infer U) => unknown ? U
+  : Value;
+
+/**
+ * Nothing, once the state is known. Until then it makes the compiler keep literal types, so that a
+ * node without parameters may return `{ status: "done" }` for a field of type `"open" | "done"`.
+ */
+type LiteralHint<State> = keyof State extends never ? string | number | boolean | bigint : never;
 
 /** What a node is told besides the state. */
 export interface NodeContext {
@@ -106,10 +124,10 @@ export interface NodeContext {
 export type MaybePromise<T> = T | Promise<T>;
 
 /** The work of a node: from the state to an update, a pause, or nothing. */
-export type NodeFunction<State, R> = (
+export type NodeFunction<State, U> = (
   state: Readonly<State>,
   context: NodeContext,
-) => MaybePromise<Update<State, R> | Pause | void>;
+) => MaybePromise<U | Pause | void>;
 
 /** How often a node that threw is tried again before its run fails. */
 export interface RetryOptions {
@@ -120,9 +138,9 @@ export interface RetryOptions {
 }
 
 /** A node with options. */
-export interface NodeOptions<State, R> {
+export interface NodeOptions<State, U> {
   /** The work of the node. */
-  readonly run: NodeFunction<State, R>;
+  readonly run: NodeFunction<State, U>;
   /** Tries a node that threw again; without it there is one try. */
   readonly retry?: RetryOptions;
   /** Longest time of one attempt in milliseconds; its signal aborts and the attempt fails. */
@@ -130,7 +148,7 @@ export interface NodeOptions<State, R> {
 }
 
 /** A node: a function, or one with options. */
-export type Node<State, R> = NodeFunction<State, R> | NodeOptions<State, R>;
+export type Node<State, U> = NodeFunction<State, U> | NodeOptions<State, U>;
 
 /** One or many. */
 export type OneOrMany<T> = T | readonly T[];
@@ -168,6 +186,7 @@ export interface PipelineDefinition<
   Input,
   State extends object,
   R extends Reducers<State>,
+  Reduced extends keyof State,
   Name extends string,
   To extends { readonly [Key in Name]: unknown },
 > {
@@ -176,15 +195,15 @@ export interface PipelineDefinition<
   /** The shape of the state: any Standard Schema, or `unchecked<State>()`. */
   readonly state: StandardSchema<Input, State>;
   /** How updates are folded into fields; a field without a reducer is replaced. */
-  readonly reducers?: R;
+  readonly reducers?: R & { readonly [Field in Reduced]: unknown };
   /** The nodes by name. */
-  readonly nodes: { readonly [Key in Name]: Node<State, R> };
+  readonly nodes: { readonly [Key in Name]: Node<State, Update<State, R, Reduced>> };
   /** The node that runs first. */
   readonly start: NoInfer<Name>;
   /** What follows each node, one entry a node. */
   readonly edges: {
     readonly [Key in keyof To]: Key extends Name
-      ? Edge<State, NoInfer<Name>, Update<State, R>, To[Key]>
+      ? Edge<State, NoInfer<Name>, Update<State, R, Reduced>, To[Key]>
       : never;
   };
 }

@@ -152,10 +152,11 @@ export function definePipeline<
   R extends Reducers<State>,
   Name extends string,
   To extends { readonly [Key in Name]: unknown },
+  Reduced extends keyof State = never,
 >(
-  definition: PipelineDefinition<Input, State, R, Name, To>,
+  definition: PipelineDefinition<Input, State, R, Reduced, Name, To>,
   options: PipelineOptions<State> = {},
-): Pipeline<Input, State, Update<State, R>, Name> {
+): Pipeline<Input, State, Update<State, R, Reduced>, Name> {
   const plan = makePlan(definition);
   const { name } = plan;
   const caller = makeCaller(plan, options);
@@ -178,7 +179,7 @@ export function definePipeline<
 
   function resume(
     runId: string,
-    { signal, ...request }: ResumeOptions<Update<State, R>>,
+    { signal, ...request }: ResumeOptions<Update<State, R, Reduced>>,
     onEvent: EventHandler<State> | undefined,
   ): Promise<Result> {
     const run = runName(name, runId, "resume");

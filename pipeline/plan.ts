@@ -70,15 +70,16 @@ export function makePlan<
   Input,
   State extends object,
   R extends Reducers<State>,
+  Reduced extends keyof State,
   Name extends string,
   To extends { readonly [Key in Name]: unknown },
->(definition: PipelineDefinition<Input, State, R, Name, To>): Plan<State> {
+>(definition: PipelineDefinition<Input, State, R, Reduced, Name, To>): Plan<State> {
   const { name } = definition;
   if (typeof name !== "string" || name === "") {
     throw new TypeError("Cannot define a pipeline without a name: name must be a non-empty string");
   }
   const nodes = new Map(
-    Object.entries<Node<State, R>>(definition.nodes).map(([node, work]) =>
+    Object.entries<Node<State, object>>(definition.nodes).map(([node, work]) =>
       [node, plannedNode(node, work, name)] as const
     ),
   );
@@ -105,9 +106,9 @@ export function makePlan<
   };
 }
 
-function plannedNode<State, R>(
+function plannedNode<State>(
   name: string,
-  node: Node<State, R>,
+  node: Node<State, object>,
   pipelineName: string,
 ): PlannedNode<State> {
   const where = `node "${name}" of pipeline "${pipelineName}"`;
@@ -117,7 +118,7 @@ function plannedNode<State, R>(
   if (RESERVED.has(name)) {
     throw new TypeError(`Cannot define ${where}: the name is kept for the run's own checkpoints`);
   }
-  const options: NodeOptions<State, R> = typeof node === "function" ? { run: node } : node;
+  const options: NodeOptions<State, object> = typeof node === "function" ? { run: node } : node;
   if (typeof options?.run !== "function") {
     throw new TypeError(
       `Cannot define ${where}: it must be a function, or an object with a function "run"`,
