@@ -7,6 +7,8 @@
 /** Longest encoded name: with a sequence and a suffix it stays below the 255 bytes of a segment. */
 const LONGEST = 200;
 
+const HEAD = ".head-";
+
 /**
  * Everything but ASCII letters, digits, space and `_ - . , + = @ ( ) ~ ! ' & ; # $`, and a dot or
  * space where a file system treats it in a way of its own: at the beginning or the end.
@@ -29,15 +31,32 @@ export function rawName(name: string, encoded: string): string | undefined {
   return isSegment && name !== encoded && name.length <= LONGEST ? name : undefined;
 }
 
-/** The digits of a sequence in a file's name: six of them, more when they are needed. */
-export function sequenceDigits(sequence: number): string {
-  return String(sequence).padStart(6, "0");
+/** The file name of a checkpoint. */
+export async function checkpointName(
+  { sequence, nodeId }: { readonly sequence: number; readonly nodeId: string },
+): Promise<string> {
+  return `${sequenceDigits(sequence)}_${await encodeName(nodeId)}.json`;
+}
+
+/** The name of the second link to the latest checkpoint, which only one writer can make. */
+export function headName(sequence: number): string {
+  return HEAD + sequenceDigits(sequence);
 }
 
 /** The sequence in a checkpoint's file name, `undefined` if it is none. */
 export function sequenceOf(fileName: string): number | undefined {
   const digits = /^(\d{6,16})_.*\.json$/s.exec(fileName)?.[1];
   return digits === undefined ? undefined : Number(digits);
+}
+
+/** The sequence in the name of a head, `undefined` if it is none. */
+export function headSequenceOf(fileName: string): number | undefined {
+  return fileName.startsWith(HEAD) ? Number(fileName.slice(HEAD.length)) : undefined;
+}
+
+/** Six digits, more when they are needed. */
+function sequenceDigits(sequence: number): string {
+  return String(sequence).padStart(6, "0");
 }
 
 function encodeCharacter(character: string): string {

@@ -6,10 +6,12 @@
  */
 
 import { join } from "@std/path";
-import { sequenceOf } from "./file_names.ts";
+import { headSequenceOf, sequenceOf } from "./file_names.ts";
 
 /** Folders that are read side by side. */
 const FOLDERS_AT_ONCE = 16;
+
+const DRAFT = ".draft-";
 
 /** What lies in the folder of a run. */
 export interface FolderListing {
@@ -29,9 +31,10 @@ export function listFolder(folder: string): FolderListing {
   for (const { name, isFile } of entriesOf(folder)) {
     if (!isFile) continue;
     const sequence = sequenceOf(name);
+    const head = headSequenceOf(name);
     if (sequence !== undefined) checkpoints.push({ sequence, name });
-    else if (name.startsWith(".head-")) heads.push(Number(name.slice(".head-".length)));
-    else if (name.startsWith(".draft-")) drafts.push(name);
+    else if (head !== undefined) heads.push(head);
+    else if (name.startsWith(DRAFT)) drafts.push(name);
   }
   checkpoints.sort((one, other) => other.sequence - one.sequence);
   heads.sort((one, other) => other - one);
@@ -59,7 +62,7 @@ export async function readFolders<T>(
 
 /** Writes a file of a name of its own and, if asked, waits until it is on the disk. */
 export async function writeDraft(folder: string, text: string, sync: boolean): Promise<string> {
-  const draft = join(folder, `.draft-${crypto.randomUUID()}`);
+  const draft = join(folder, DRAFT + crypto.randomUUID());
   const file = createFile(draft, folder);
   try {
     const bytes = new TextEncoder().encode(text);
@@ -117,4 +120,9 @@ function entriesOf(folder: string): Deno.DirEntry[] {
     if (error instanceof Deno.errors.NotFound) return [];
     throw error;
   }
+}
+
+/** What an error says. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
