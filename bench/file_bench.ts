@@ -1,0 +1,51 @@
+import { join } from "@std/path";
+import { FileCheckpointer } from "../backends/file.ts";
+import { definePipeline, END, unchecked } from "../mod.ts";
+
+const STEPS = 100;
+const CHECKPOINT_BYTES = 560;
+
+/** Below the working folder: the system's folder for temporary files may lie in memory. */
+async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir({ dir: ".", prefix: ".bench-" });
+  try {
+    await work(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** What one durable file costs: written, synced, linked into place, its first name removed. */
+async function bareFile(folder: string, name: string, bytes: Uint8Array): Promise<void> {
+  const draft = join(folder, `.${name}`);
+  const file = Deno.openSync(draft, { write: true, createNew: true });
+  file.writeSync(bytes);
+  await file.syncData();
+  file.close();
+  Deno.linkSync(draft, join(folder, name));
+  Deno.removeSync(draft);
+}
+
+Deno.bench(`bare files, ${STEPS} of them`, { group: "file", baseline: true }, async (bench) => {
+  const bytes = new TextEncoder().encode("x".repeat(CHECKPOINT_BYTES));
+  await inFolder(async (folder) => {
+    bench.start();
+    for (let step = 0; step <= STEPS; step++) await bareFile(folder, `${step}.json`, bytes);
+    bench.end();
+  });
+});
+
+Deno.bench(`checkpointed steps, ${STEPS} of them`, { group: "file" }, async (bench) => {
+  await inFolder(async (folder) => {
+    const pipeline = definePipeline({
+      name: "cycle",
+      state: unchecked<{ count: number; text: string }>(),
+      nodes: { add: (state) => ({ count: state.count + 1 }) },
+      start: "add",
+      edges: { add: (state) => state.count < STEPS ? "add" : END },
+    }, { checkpointer: new FileCheckpointer(folder), recursionLimit: Infinity });
+    bench.start();
+    await pipeline.invoke({ count: 0, text: "x".repeat(50) });
+    bench.end();
+  });
+});
