@@ -60,6 +60,8 @@ export class FileCheckpointer implements Checkpointer {
   readonly #onWarning: (warning: FileWarning) => void;
 
   /**
+   * Takes the folder; nothing is read or made yet.
+   *
    * @param root The folder, as a path or a `file:` URL; made on the first save.
    * @param options See {@linkcode FileCheckpointerOptions}.
    * @throws {TypeError} If the root is empty or no `file:` URL.

@@ -201,6 +201,7 @@ export interface Checkpointer {
 
 /** Thrown by `save` when the run went on elsewhere: the sequence belongs to another writer. */
 export class CheckpointConflictError extends Error {
+  /** The name of the class. */
   override readonly name = "CheckpointConflictError";
   /** Name of the pipeline. */
   readonly pipelineName: string;
@@ -228,6 +229,7 @@ export class CheckpointConflictError extends Error {
 
 /** Thrown when a stored record is of a form that this version of the package cannot read. */
 export class RecordVersionError extends Error {
+  /** The name of the class. */
   override readonly name = "RecordVersionError";
 
   /** Takes the record's version and where it is stored. */

@@ -23,6 +23,7 @@ export interface PendingPause extends PauseRecord {
 
 /** What all errors about one run tell. */
 export class RunError extends Error {
+  /** The name of the class. */
   override readonly name: string = "RunError";
   /** Name of the pipeline. */
   readonly pipelineName: string;
@@ -39,6 +40,7 @@ export class RunError extends Error {
 
 /** Thrown by `invoke` when the run id is taken; nothing was run or changed. */
 export class RunExistsError extends RunError {
+  /** The name of the class. */
   override readonly name = "RunExistsError";
 
   /** Takes the run that exists. */
@@ -53,6 +55,7 @@ export class RunExistsError extends RunError {
 
 /** Thrown when there is no checkpoint of the run. */
 export class RunNotFoundError extends RunError {
+  /** The name of the class. */
   override readonly name = "RunNotFoundError";
 
   /** Takes the run that was looked for, and what was to be done with it. */
@@ -68,6 +71,7 @@ export class RunNotFoundError extends RunError {
 
 /** Thrown by `resume` when the run waits for an approval and the call gives none. */
 export class RunPausedError extends RunError {
+  /** The name of the class. */
   override readonly name = "RunPausedError";
   /** What waits for an approval. */
   readonly pauses: readonly PendingPause[];
@@ -87,6 +91,7 @@ export class RunPausedError extends RunError {
 
 /** Thrown by `resume` when it would approve what does not wait for an approval, or not any more. */
 export class StalePauseError extends RunError {
+  /** The name of the class. */
   override readonly name = "StalePauseError";
 
   /** Takes the run, where it stands, and the pause that was to be approved. */
@@ -103,6 +108,7 @@ export class StalePauseError extends RunError {
 
 /** Thrown by `resume` when what comes next names a node that the pipeline no longer has. */
 export class UnknownNodeError extends RunError {
+  /** The name of the class. */
   override readonly name = "UnknownNodeError";
   /** The node that the stored run names. */
   readonly node: string;
@@ -122,6 +128,7 @@ export class UnknownNodeError extends RunError {
 
 /** Thrown when a checkpoint could not be stored; the run stands where its last stored one says. */
 export class CheckpointSaveError extends RunError {
+  /** The name of the class. */
   override readonly name = "CheckpointSaveError";
   /** Sequence of the last checkpoint that was stored by this call, -1 if there is none. */
   readonly lastSequence: number;
@@ -144,6 +151,7 @@ export class CheckpointSaveError extends RunError {
 
 /** The error of a run that took more steps than `recursionLimit` allows; part of its result. */
 export class RecursionLimitError extends RunError {
+  /** The name of the class. */
   override readonly name = "RecursionLimitError";
 
   /** Takes the run, the node that was to run next, and the limit. */
@@ -159,6 +167,7 @@ export class RecursionLimitError extends RunError {
 
 /** The error of a task that took longer than its node's `timeoutMs`; part of the run's result. */
 export class NodeTimeoutError extends RunError {
+  /** The name of the class. */
   override readonly name = "NodeTimeoutError";
 
   /** Takes the run, the node and its limit in milliseconds. */

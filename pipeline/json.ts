@@ -3,5 +3,6 @@ export type Json = null | boolean | number | string | readonly Json[] | JsonObje
 
 /** An object of JSON values. */
 export interface JsonObject {
+  /** The value of each property. */
   readonly [key: string]: Json;
 }

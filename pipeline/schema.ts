@@ -37,6 +37,7 @@ export interface SchemaIssue {
 
 /** Thrown when a schema refuses the input of a run; nothing was saved. */
 export class InputValidationError extends Error {
+  /** The name of the class. */
   override readonly name = "InputValidationError";
   /** Everything that is wrong with the input. */
   readonly issues: readonly SchemaIssue[];
