@@ -13,13 +13,13 @@ export const END: unique symbol = Symbol.for("@firefly/pipeline END");
 /** The type of {@linkcode END}. */
 export type End = typeof END;
 
-const PAUSE = Symbol.for("@firefly/pipeline pause");
-const SEND = Symbol.for("@firefly/pipeline send");
+/** The property that tells what {@linkcode pause} and {@linkcode send} make from other objects. */
+export const KIND: unique symbol = Symbol.for("@firefly/pipeline kind");
 
 /** What a node returns to stop the run until someone approves. Made by {@linkcode pause}. */
 export interface Pause {
   /** Marks the value. */
-  readonly [PAUSE]: true;
+  readonly [KIND]: "pause";
   /** What is to be approved. */
   readonly reason: string;
 }
@@ -27,7 +27,7 @@ export interface Pause {
 /** One run of one node with a payload of its own. Made by {@linkcode send}. */
 export interface Send<Name extends string = string, Payload = object> {
   /** Marks the value. */
-  readonly [SEND]: true;
+  readonly [KIND]: "send";
   /** The node to run. */
   readonly node: Name;
   /** Folded into that task's own view of the state. */
@@ -41,7 +41,7 @@ export interface Send<Name extends string = string, Payload = object> {
  * @param reason What is to be approved, for the person who is asked.
  */
 export function pause(reason: string): Pause {
-  return { [PAUSE]: true, reason };
+  return { [KIND]: "pause", reason };
 }
 
 /**
@@ -55,17 +55,17 @@ export function send<const Name extends string, Payload extends object>(
   node: Name,
   payload: Payload,
 ): Send<Name, Payload> {
-  return { [SEND]: true, node, payload };
+  return { [KIND]: "send", node, payload };
 }
 
 /** Whether a value was made by {@linkcode pause}. */
 export function isPause(value: unknown): value is Pause {
-  return typeof value === "object" && value !== null && PAUSE in value;
+  return typeof value === "object" && value !== null && KIND in value && value[KIND] === "pause";
 }
 
 /** Whether a value was made by {@linkcode send}. */
 export function isSend(value: unknown): value is Send {
-  return typeof value === "object" && value !== null && SEND in value;
+  return typeof value === "object" && value !== null && KIND in value && value[KIND] === "send";
 }
 
 /**
@@ -92,7 +92,7 @@ export type Update<State, R, Reduced extends PropertyKey = keyof R> = {
  * constraint, in which every one is optional: it must then not judge an update, or a node without
  * parameters, which it looks at first, would be refused.
  */
-type ReducerInput<Value, R> = undefined extends R ? unknown
+export type ReducerInput<Value, R> = undefined extends R ? unknown
   : R extends (current: never, update: infer U) => unknown ? U
   : Value;
 
@@ -100,7 +100,8 @@ type ReducerInput<Value, R> = undefined extends R ? unknown
  * Nothing, once the state is known. Until then it makes the compiler keep literal types, so that a
  * node without parameters may return `{ status: "done" }` for a field of type `"open" | "done"`.
  */
-type LiteralHint<State> = keyof State extends never ? string | number | boolean | bigint : never;
+export type LiteralHint<State> = keyof State extends never ? string | number | boolean | bigint
+  : never;
 
 /** What a node is told besides the state. */
 export interface NodeContext {
