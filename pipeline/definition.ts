@@ -171,7 +171,7 @@ export interface RoutedEdge<State, Name extends string, U, To> {
   /** Answers with a listed name or a label, a `send` to a declared target, or many of them. */
   readonly route: (
     state: Readonly<State>,
-  ) => MaybePromise<OneOrMany<NoInfer<LabelOf<To> | Send<NameOf<To>, U>>>>;
+  ) => MaybePromise<OneOrMany<NoInfer<LabelOf<To> | Send<NameOf<To>, U>> | LiteralHint<State>>>;
   /** The targets that `route` chooses among: names, or names by label. */
   readonly to: To & Targets<Name>;
 }
@@ -203,8 +203,8 @@ export interface PipelineDefinition<
   readonly start: NoInfer<Name>;
   /** What follows each node, one entry a node. */
   readonly edges: {
-    readonly [Key in keyof To]: Key extends Name
-      ? Edge<State, NoInfer<Name>, Update<State, R, Reduced>, To[Key]>
-      : never;
+    readonly [Key in keyof To]:
+      & Edge<State, NoInfer<Name>, Update<State, R, Reduced>, To[Key]>
+      & (Key extends Name ? unknown : never);
   };
 }
