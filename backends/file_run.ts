@@ -12,7 +12,7 @@ import {
 } from "../pipeline/checkpointer.ts";
 import { recordFromText, recordToText } from "../pipeline/record.ts";
 import { checkpointName, headName } from "./file_names.ts";
-import { listFolder, reasonOf, removeIfThere, writeDraft } from "./file_system.ts";
+import { countNames, listFolder, reasonOf, removeIfThere, writeDraft } from "./file_system.ts";
 
 /** A folder, and the run that its files must belong to, as far as the reader knows. */
 export interface RunFolder {
@@ -28,8 +28,9 @@ export interface RunFolder {
 
 /**
  * Stores a checkpoint. A draft is written, synced, and linked as the head of its sequence: of two
- * writers, one finds the name taken. It then gets its checkpoint's name, and the head before it
- * goes. What died between the two is completed by whoever reads the folder next.
+ * writers, one finds the name taken. The head then gets its checkpoint's name too, and the head
+ * before it goes. No head goes before it has its second name: a save that died between the two is
+ * completed by whoever comes next.
  *
  * @throws {CheckpointConflictError} If another writer saved this sequence, or a later one is there.
  */
@@ -38,23 +39,18 @@ export async function saveIn(
   record: CheckpointRecord,
   sync: boolean,
 ): Promise<void> {
+  const path = join(folder.path, await checkpointName(record));
   const draft = await writeDraft(folder.path, recordToText(record) + "\n", sync);
   try {
-    const name = join(folder.path, await checkpointName(record));
-    if (await takeHead(folder, draft, record)) {
-      // Only who holds the head of a sequence removes the one before it: if that was there,
-      // nothing newer is stored. If not (a gap, the Python framework, or we are late), look.
-      const before = join(folder.path, headName(record.sequence - 1));
-      if (!removeIfThere(before)) await clearTheWay(folder, record);
-      publishDraft(draft, name);
-    } else {
-      await repeat(folder, draft, name, record);
-    }
-  } catch (error) {
+    if (!await takeHead(folder, draft, record)) return await repeat(folder, draft, path, record);
+  } finally {
     removeIfThere(draft);
-    throw error;
   }
-  if (record.sequence === 0 || record.resume !== undefined) sweep(folder);
+  // Whoever finds the head before this one knows that nothing newer is stored. Who does not (a gap,
+  // the Python framework's files, or we are late) has to look.
+  if (!await releaseHead(folder, record.sequence - 1)) await clearTheWay(folder, record);
+  await publishOwn(folder, path, record);
+  if (record.sequence === 0 || record.resume !== undefined) await sweep(folder);
 }
 
 /** The newest good checkpoint. A head that nobody published yet is published. */
@@ -62,11 +58,8 @@ export async function latestIn(folder: RunFolder): Promise<CheckpointRecord | un
   const { checkpoints, heads } = listFolder(folder.path);
   const newest = checkpoints[0]?.sequence ?? -1;
   for (const sequence of heads.filter((sequence) => sequence > newest)) {
-    const head = join(folder.path, headName(sequence));
-    const record = await readGood(folder, head, sequence);
-    if (record === undefined) continue;
-    publishHead(head, join(folder.path, await checkpointName(record)));
-    return record;
+    const record = await publishFor(folder, sequence);
+    if (record !== undefined) return record;
   }
   for (const { sequence, name } of checkpoints) {
     const record = await readGood(folder, join(folder.path, name), sequence);
@@ -126,8 +119,17 @@ async function clearTheWay(folder: RunFolder, record: CheckpointRecord): Promise
     throw new CheckpointConflictError(record);
   }
   for (const sequence of listFolder(folder.path).heads) {
-    if (sequence < record.sequence) removeIfThere(join(folder.path, headName(sequence)));
+    if (sequence < record.sequence) await releaseHead(folder, sequence);
   }
+}
+
+/** Removes a head that has its second name, and gives it that if need be; whether it was there. */
+async function releaseHead(folder: RunFolder, sequence: number): Promise<boolean> {
+  const head = join(folder.path, headName(sequence));
+  const names = countNames(head);
+  if (names === undefined) return false;
+  if (names < 2) await publishFor(folder, sequence);
+  return removeIfThere(head);
 }
 
 /** Whether somebody else's checkpoint of this sequence or a later one is stored. */
@@ -153,6 +155,10 @@ async function repeat(
   if (latest !== undefined && latest.sequence > record.sequence) {
     throw new CheckpointConflictError(record);
   }
+  // The head first: its content is what a rival's release would publish.
+  const second = `${draft}-2`;
+  Deno.linkSync(draft, second);
+  Deno.renameSync(second, join(folder.path, headName(record.sequence)));
   Deno.renameSync(draft, path);
   for (const { sequence, name } of listFolder(folder.path).checkpoints) {
     const other = join(folder.path, name);
@@ -160,34 +166,50 @@ async function repeat(
   }
 }
 
-/** Gives a draft its checkpoint's name. A file that is there is torn, or this very one. */
-function publishDraft(draft: string, path: string): void {
+/** Gives the head that was taken its checkpoint's name. */
+async function publishOwn(
+  folder: RunFolder,
+  path: string,
+  record: CheckpointRecord,
+): Promise<void> {
+  const head = join(folder.path, headName(record.sequence));
   try {
-    Deno.linkSync(draft, path);
+    Deno.linkSync(head, path);
   } catch (error) {
-    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-    Deno.renameSync(draft, path);
+    const { AlreadyExists, NotFound } = Deno.errors;
+    if (!(error instanceof AlreadyExists || error instanceof NotFound)) throw error;
+    // Somebody published it for us, unless what has the name is torn.
+    const stored = await readGood(folder, path, record.sequence);
+    if (stored?.writer === record.writer) return;
+    if (error instanceof NotFound) throw new CheckpointConflictError(record);
+    removeIfThere(path);
+    Deno.linkSync(head, path);
   }
-  // Renaming onto another link of the same file leaves both.
-  removeIfThere(draft);
 }
 
 /** Publishes what a save left when it died; who may only read does without. */
-function publishHead(head: string, path: string): void {
+async function publishFor(
+  folder: RunFolder,
+  sequence: number,
+): Promise<CheckpointRecord | undefined> {
+  const head = join(folder.path, headName(sequence));
+  const record = await readGood(folder, head, sequence);
+  if (record === undefined) return undefined;
   try {
-    Deno.linkSync(head, path);
+    Deno.linkSync(head, join(folder.path, await checkpointName(record)));
   } catch (error) {
     const { AlreadyExists, NotFound, PermissionDenied, NotCapable } = Deno.errors;
     const expected = [AlreadyExists, NotFound, PermissionDenied, NotCapable];
     if (!expected.some((type) => error instanceof type)) throw error;
   }
+  return record;
 }
 
 /** Removes what dead writers left. Whoever claims a run has it alone: other drafts are lost. */
-function sweep(folder: RunFolder): void {
+async function sweep(folder: RunFolder): Promise<void> {
   const { drafts, heads } = listFolder(folder.path);
   for (const name of drafts) removeIfThere(join(folder.path, name));
-  for (const sequence of heads.slice(1)) removeIfThere(join(folder.path, headName(sequence)));
+  for (const sequence of heads.slice(1)) await releaseHead(folder, sequence);
 }
 
 /** Reads one checkpoint; `undefined` where there is none that is good. */

@@ -90,15 +90,19 @@ export function removeIfThere(path: string): boolean {
   }
 }
 
-/** Whether there is something of this name. */
-export function exists(path: string): boolean {
+/** How many names a file has, 0 where the system does not tell; `undefined` if there is none. */
+export function countNames(path: string): number | undefined {
   try {
-    Deno.lstatSync(path);
-    return true;
+    return Deno.lstatSync(path).nlink ?? 0;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
+    if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
   }
+}
+
+/** Whether there is something of this name. */
+export function exists(path: string): boolean {
+  return countNames(path) !== undefined;
 }
 
 /** Creates a file, and its folder if that is not there yet. */

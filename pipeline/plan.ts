@@ -14,7 +14,8 @@ import type {
 } from "./definition.ts";
 import { makeRouter, type Router } from "./edges.ts";
 import type { AnyReducer } from "./reducers.ts";
-import { fieldsOf, type StandardSchema } from "./schema.ts";
+import type { StandardSchema } from "./schema.ts";
+import { fieldsOf } from "./schema_fields.ts";
 
 /** The node ids of checkpoints that record no node visit. */
 export const START_NODE_ID = "__start__";

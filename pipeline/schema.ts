@@ -104,41 +104,6 @@ export async function parseInput<State extends object>(
   return value;
 }
 
-/**
- * The names of the fields that a schema knows, or `undefined` if it does not tell. Standard Schema
- * has no such question, so this asks in the ways of those who have an answer: the JSON Schema that
- * the specification's extension offers, `shape` (zod) and `entries` (valibot).
- */
-export function fieldsOf(schema: object): ReadonlySet<string> | undefined {
-  for (const property of ["shape", "entries"]) {
-    const fields: unknown = Reflect.get(schema, property);
-    if (isObject(fields)) return new Set(Object.keys(fields));
-  }
-  const standard: unknown = Reflect.get(schema, "~standard");
-  const properties = isObject(standard) ? jsonSchemaProperties(standard) : undefined;
-  return properties && new Set(Object.keys(properties));
-}
-
-function jsonSchemaProperties(standard: object): object | undefined {
-  const converter: unknown = Reflect.get(standard, "jsonSchema");
-  const output: unknown = isObject(converter) ? Reflect.get(converter, "output") : undefined;
-  if (typeof output !== "function") return undefined;
-  let schema: unknown;
-  try {
-    schema = output.call(converter, { target: "draft-2020-12" });
-  } catch {
-    // A schema with parts that JSON Schema cannot express does not tell its fields.
-    return undefined;
-  }
-  if (!isObject(schema) || Reflect.get(schema, "type") !== "object") return undefined;
-  const properties: unknown = Reflect.get(schema, "properties");
-  return isObject(properties) ? properties : undefined;
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === "object" && value !== null;
-}
-
 function issuePath({ path = [] }: SchemaIssue): string {
   const keys = path.map((part) => String(typeof part === "object" ? part.key : part));
   return keys.length === 0 ? "the input" : keys.join(".");
