@@ -7,7 +7,7 @@
 
 import type { NodeContext, RetryOptions } from "./definition.ts";
 import { NodeTimeoutError } from "./errors.ts";
-import type { PlannedNode } from "./plan.ts";
+import { LONGEST_TIMER_MS, type PlannedNode } from "./plan.ts";
 
 /**
  * Calls a node that has options until an attempt succeeds or none is left.
@@ -58,7 +58,7 @@ async function withinTime<State>(
 function delay(ms: number, signal: AbortSignal): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const stop = () => reject(signal.reason);
-  const timer = setTimeout(resolve, ms);
+  const timer = setTimeout(resolve, Math.min(ms, LONGEST_TIMER_MS));
   signal.addEventListener("abort", stop, { once: true });
   return promise.finally(() => {
     clearTimeout(timer);

@@ -10,10 +10,11 @@ import {
   type CheckpointRecord,
   type ResumeRecord,
 } from "./checkpointer.ts";
+import { encodeFields } from "./encoded_state.ts";
 import { RunExistsError, type RunName, RunNotFoundError, StalePauseError } from "./errors.ts";
 import { emit, type EventHandler } from "./events.ts";
 import { copyPlain, deepFreeze, freezeState } from "./freeze.ts";
-import { followEdges, pausedResult, runSteps, statusOf } from "./loop.ts";
+import { fail, followEdges, pausedResult, runSteps, statusOf } from "./loop.ts";
 import { escapeName, type Plan, RESUME_NODE_ID, START_NODE_ID } from "./plan.ts";
 import { makeRecorder, type Recorder } from "./recorder.ts";
 import { fold } from "./reducers.ts";
@@ -26,7 +27,7 @@ import {
   restoreVisits,
 } from "./restore.ts";
 import type { RunResult } from "./result.ts";
-import { encodeFields, failedResult, makeStep, NO_STEP, type Run, saveRun } from "./run.ts";
+import { makeStep, NO_STEP, type Run, saveRun } from "./run.ts";
 import { parseInput } from "./schema.ts";
 import { checkFields } from "./task.ts";
 
@@ -107,7 +108,10 @@ export async function resumeRun<State extends object>(
   return await working(run, call, true, () => claim(run, request, approved));
 }
 
-/** Saves the claim, and with it the approval and what it leads to; then the run goes on. */
+/**
+ * Saves the claim, and the approval with it, before anything is asked or run; then the edges that
+ * were waiting are asked, and the run goes on.
+ */
 async function claim<State extends object>(
   run: Run<State>,
   { by, update }: ResumeRequest,
@@ -117,15 +121,16 @@ async function claim<State extends object>(
     at: new Date().toISOString(),
     approved,
     ...(by !== undefined && { by }),
-    ...(update !== undefined && { update: encodeFields(update, "update") }),
+    ...(update !== undefined && { update: encodeFields(update, "state") }),
   };
-  const failure = await followEdges(run);
-  if (failure !== undefined) {
-    await saveRun(run, failure.node, "failed", { resume, failures: [failure] });
-    return failedResult(run, [failure]);
-  }
   await saveRun(run, RESUME_NODE_ID, statusOf(run), { resume });
-  return pausedResult(run) ?? await runSteps(run);
+  const finished = run.pendingEdges.at(-1);
+  const paused = pausedResult(run);
+  if (paused !== undefined || finished === undefined) return paused ?? await runSteps(run);
+  const failure = await followEdges(run);
+  if (failure !== undefined) return await fail(run, [failure]);
+  await saveRun(run, finished.node, statusOf(run));
+  return await runSteps(run);
 }
 
 function finishedResult<State extends object>(

@@ -97,10 +97,18 @@ export type ReducerInput<Value, R> = undefined extends R ? unknown
   : Value;
 
 /**
- * Nothing, once the state is known. Until then it makes the compiler keep literal types, so that a
- * node without parameters may return `{ status: "done" }` for a field of type `"open" | "done"`.
+ * Nothing, once the state is known. Until then it makes the compiler keep literal and tuple types,
+ * so that a node without parameters, which it looks at first, may return `{ status: "done" }` for a
+ * field of type `"open" | "done"`.
  */
-export type LiteralHint<State> = keyof State extends never ? string | number | boolean | bigint
+export type LiteralHint<State> = keyof State extends never ?
+    | string
+    | number
+    | boolean
+    | bigint
+    | readonly []
+    | readonly LiteralHint<State>[]
+    | { readonly [key: string]: LiteralHint<State> }
   : never;
 
 /** What a node is told besides the state. */

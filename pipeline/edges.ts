@@ -5,6 +5,7 @@
  */
 
 import { END, isSend, type Send } from "./definition.ts";
+import type { JsonObject } from "./json.ts";
 
 /** A task that an edge asks for. */
 export interface Target {
@@ -12,7 +13,12 @@ export interface Target {
   readonly node: string;
   /** The payload of a `send`. */
   readonly payload?: object;
+  /** The payload's encoded form, where tasks are stored. */
+  readonly storedPayload?: JsonObject;
 }
+
+/** Looks at the target of a `send`, and makes it ready to be stored; throws if it cannot be. */
+export type AcceptSend = (target: Target, payload: object) => Target;
 
 /** An edge as the engine sees it: from a state to the targets that follow. */
 export type Router<State> = (state: State) => readonly Target[] | Promise<readonly Target[]>;
@@ -39,33 +45,39 @@ export function nextTargets<State>(
   finished: readonly { readonly node: string }[],
   routers: ReadonlyMap<string, Router<State>>,
   state: State,
+  acceptSend: AcceptSend,
 ): readonly Target[] | Promise<readonly Target[]> {
+  const ask = (node: string) => {
+    try {
+      const answer = routers.get(node)?.(state) ?? [];
+      return answer instanceof Promise
+        ? answer.then((targets) => accept(targets, acceptSend)).catch((cause) =>
+          refuse(node, cause)
+        )
+        : accept(answer, acceptSend);
+    } catch (cause) {
+      return refuse(node, cause);
+    }
+  };
   const [first] = finished;
-  if (finished.length === 1 && first !== undefined) return ask(first.node, routers, state);
-  return askAll(new Set(finished.map(({ node }) => node)), routers, state);
+  if (finished.length === 1 && first !== undefined) return ask(first.node);
+  return askAll(new Set(finished.map(({ node }) => node)), ask);
 }
 
-async function askAll<State>(
+async function askAll(
   nodes: Iterable<string>,
-  routers: ReadonlyMap<string, Router<State>>,
-  state: State,
+  ask: (node: string) => readonly Target[] | Promise<readonly Target[]>,
 ): Promise<readonly Target[]> {
   const answers: (readonly Target[])[] = [];
-  for (const node of nodes) answers.push(await ask(node, routers, state));
+  for (const node of nodes) answers.push(await ask(node));
   return joined(answers.flat());
 }
 
-function ask<State>(
-  node: string,
-  routers: ReadonlyMap<string, Router<State>>,
-  state: State,
-): readonly Target[] | Promise<readonly Target[]> {
-  try {
-    const answer = routers.get(node)?.(state) ?? [];
-    return answer instanceof Promise ? answer.catch((cause) => refuse(node, cause)) : answer;
-  } catch (cause) {
-    return refuse(node, cause);
-  }
+function accept(targets: readonly Target[], acceptSend: AcceptSend): readonly Target[] {
+  if (!targets.some(({ payload }) => payload !== undefined)) return targets;
+  return targets.map((target) =>
+    target.payload === undefined ? target : acceptSend(target, target.payload)
+  );
 }
 
 function refuse(node: string, cause: unknown): never {

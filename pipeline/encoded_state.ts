@@ -39,14 +39,29 @@ function encodeField(field: string, value: unknown, previous: EncodedState): Jso
   const before = own(previous.state, field);
   const stored = before === undefined ? undefined : previous.json[field];
   if (stored !== undefined && Object.is(value, before)) return stored;
-  const path = propertyPath("state", field);
-  if (!field.isWellFormed() || field.includes("\0")) {
-    throw new StateSerializationError(path, "a field's name may hold no NUL and no lone surrogate");
-  }
+  const path = fieldPath("state", field);
   if (Array.isArray(value) && Array.isArray(before) && isList(stored) && before.length > 0) {
     if (startsWith(value, before)) return encodeGrown(path, value, before.length, stored);
   }
   return encode(value, path);
+}
+
+/**
+ * Encodes an update or a payload, field by field.
+ *
+ * @throws {StateSerializationError} Naming the path below `path`.
+ */
+export function encodeFields(fields: object, path: string): JsonObject {
+  return Object.fromEntries(
+    Object.entries(fields).map(([field, value]) => [field, encode(value, fieldPath(path, field))]),
+  );
+}
+
+/** The path of a field, whose name must be one that every store takes. */
+function fieldPath(parent: string, field: string): string {
+  const path = propertyPath(parent, field);
+  if (field.isWellFormed() && !field.includes("\0")) return path;
+  throw new StateSerializationError(path, "a field's name may hold no NUL and no lone surrogate");
 }
 
 function encodeGrown(

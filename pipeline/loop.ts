@@ -7,7 +7,8 @@
 import type { PendingEdge, RunStatus } from "./checkpointer.ts";
 import { StateSerializationError } from "./codec.ts";
 import type { MaybePromise } from "./definition.ts";
-import { nextTargets, RouteError, type Target } from "./edges.ts";
+import { type AcceptSend, nextTargets, RouteError, type Target } from "./edges.ts";
+import { encodeFields } from "./encoded_state.ts";
 import { RecursionLimitError } from "./errors.ts";
 import { freezeState } from "./freeze.ts";
 import { CANCEL_NODE_ID } from "./plan.ts";
@@ -24,7 +25,7 @@ import {
   saveRun,
   type Step,
 } from "./run.ts";
-import { runTasks } from "./step.ts";
+import { keepOutcomes, runTasks } from "./step.ts";
 import { checkFields, type Outcome, type Task } from "./task.ts";
 
 type Failures = readonly [TaskFailure, ...TaskFailure[]];
@@ -68,7 +69,10 @@ async function finishStep<State extends object>(
   const { step, state } = run;
   const finishedBefore = run.completedNodes.length;
   const failure = foldStep(run);
-  if (failure !== undefined) return await fail(run, [failure]);
+  if (failure !== undefined) {
+    keepOutcomes(run);
+    return await fail(run, [failure]);
+  }
   try {
     const routed = followEdges(run);
     const routeFailure = routed instanceof Promise ? await routed : routed;
@@ -81,7 +85,8 @@ async function finishStep<State extends object>(
     run.completedNodes.length = finishedBefore;
     run.steps--;
     run.step = step;
-    run.pendingEdges = [];
+    run.pendingEdges = NO_EDGES;
+    keepOutcomes(run);
     return await fail(run, [{ ...firstTask(step), error }]);
   }
   return pausedResult(run);
@@ -95,14 +100,18 @@ async function saveStep<State extends object>(run: Run<State>, finished: Step): 
 
 /** What a run that did not fail is doing, by what is left to do. */
 export function statusOf<State extends object>({ step, pendingEdges }: Run<State>): RunStatus {
-  if (pendingEdges.length > 0) return "paused";
-  return step.tasks.length > 0 ? "running" : "completed";
+  if (pendingEdges.some(isPaused)) return "paused";
+  return step.tasks.length > 0 || pendingEdges.length > 0 ? "running" : "completed";
 }
 
 /** The result of a run that waits for an approval, if it does. */
 export function pausedResult<State extends object>(run: Run<State>): RunResult<State> | undefined {
-  if (run.pendingEdges.length === 0) return undefined;
+  if (!run.pendingEdges.some(isPaused)) return undefined;
   return { ...resultBase(run), status: "paused", pauses: pausesOf(run.pendingEdges) };
+}
+
+function isPaused({ pause }: PendingEdge): boolean {
+  return pause !== undefined;
 }
 
 /**
@@ -113,11 +122,10 @@ export function followEdges<State extends object>(
   run: Run<State>,
 ): MaybePromise<TaskFailure | undefined> {
   const { pendingEdges, runner: { plan } } = run;
-  if (pendingEdges.length === 0 || pendingEdges.some(({ pause }) => pause !== undefined)) {
-    return undefined;
-  }
+  if (pendingEdges.length === 0 || pendingEdges.some(isPaused)) return undefined;
   try {
-    const targets = nextTargets(pendingEdges, plan.routers, run.state);
+    const accept: AcceptSend = (target, payload) => acceptSend(run, target, payload);
+    const targets = nextTargets(pendingEdges, plan.routers, run.state, accept);
     if (!(targets instanceof Promise)) return schedule(run, targets);
     return targets.then((settled) => schedule(run, settled))
       .catch((error: unknown) => edgeFailure(pendingEdges, error));
@@ -126,15 +134,21 @@ export function followEdges<State extends object>(
   }
 }
 
-/** Makes targets the next step. */
 function schedule<State extends object>(run: Run<State>, targets: readonly Target[]): undefined {
-  const { plan } = run.runner;
-  for (const { node, payload } of targets) {
-    if (payload === undefined) continue;
-    checkFields(plan, payload, `a send to node "${node}" of pipeline "${plan.name}"`);
-  }
   run.step = makeStep(run, targets);
   run.pendingEdges = NO_EDGES;
+}
+
+/** Checks a payload, and encodes it where it will be stored. */
+function acceptSend<State extends object>(
+  run: Run<State>,
+  target: Target,
+  payload: object,
+): Target {
+  const { plan } = run.runner;
+  checkFields(plan, payload, `a send to node "${target.node}" of pipeline "${plan.name}"`);
+  if (run.recorder === undefined) return target;
+  return { ...target, storedPayload: encodeFields(payload, `send("${target.node}")`) };
 }
 
 function edgeFailure(pendingEdges: readonly PendingEdge[], error: unknown): TaskFailure {

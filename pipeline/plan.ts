@@ -24,6 +24,9 @@ export const RESUME_NODE_ID = "__resume__";
 /** Recorded where a run was cancelled between two steps. */
 export const CANCEL_NODE_ID = "__cancel__";
 
+/** Timers count in 32 bits; who asks for more, some 25 days, asks for no limit. */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 const RESERVED: ReadonlySet<string> = new Set([START_NODE_ID, RESUME_NODE_ID, CANCEL_NODE_ID]);
 
 /** A node as the engine runs it. */
@@ -133,7 +136,9 @@ function plannedNode<State>(
     checkRange(retry.delayMs ?? 0, 0, `retry.delayMs of ${where}`);
   }
   if (timeoutMs !== undefined) checkRange(timeoutMs, 1, `timeoutMs of ${where}`);
-  return { name, taskIdPart: escapeName(name), run, retry, timeoutMs };
+  const isLimited = timeoutMs !== undefined && timeoutMs <= LONGEST_TIMER_MS;
+  const limit = isLimited ? timeoutMs : undefined;
+  return { name, taskIdPart: escapeName(name), run, retry, timeoutMs: limit };
 }
 
 function plannedReducers(

@@ -5,8 +5,8 @@
  */
 
 import type { CheckpointRecord, PendingEdge, RunStatus, TaskRecord } from "./checkpointer.ts";
-import { encode, propertyPath } from "./codec.ts";
 import type { Target } from "./edges.ts";
+import { encodeFields } from "./encoded_state.ts";
 import type { PendingPause } from "./errors.ts";
 import type { JsonObject } from "./json.ts";
 import type { Recorder } from "./recorder.ts";
@@ -52,26 +52,19 @@ export interface Step {
 /** No step: nothing is left to run. */
 export const NO_STEP: Step = { tasks: [], outcomes: [], records: [] };
 
-/**
- * The step that runs the given targets.
- *
- * @throws {StateSerializationError} If a payload has no stored form.
- */
+/** The step that runs the given targets. */
 export function makeStep<State extends object>(
   run: Pick<Run<State>, "visits" | "recorder">,
   targets: readonly Target[],
 ): Step {
   if (targets.length === 0) return NO_STEP;
-  const isStored = run.recorder !== undefined;
-  const payloads = isStored ? targets.map(encodePayload) : [];
-  const tasks = targets.map(({ node, payload }) => ({
-    node,
-    visit: nextVisit(run, node),
-    payload,
-  }));
-  const records = isStored
-    ? tasks.map(({ node, visit }, index) => pendingTask(node, visit, payloads[index]))
-    : [];
+  const tasks: Task[] = [];
+  const records: TaskRecord[] = [];
+  for (const { node, payload, storedPayload } of targets) {
+    const visit = nextVisit(run, node);
+    tasks.push({ node, visit, payload });
+    if (run.recorder !== undefined) records.push(pendingTask(node, visit, storedPayload));
+  }
   return { tasks, outcomes: [], records };
 }
 
@@ -86,24 +79,6 @@ function nextVisit<State extends object>(run: Pick<Run<State>, "visits">, node: 
   return visit;
 }
 
-function encodePayload({ node, payload }: Target): JsonObject | undefined {
-  return payload && encodeFields(payload, `send("${node}")`);
-}
-
-/**
- * Encodes an update or a payload, field by field.
- *
- * @throws {StateSerializationError} Naming the path below `path`.
- */
-export function encodeFields(fields: object, path: string): JsonObject {
-  return Object.fromEntries(
-    Object.entries(fields).map(([field, value]) => [
-      field,
-      encode(value, propertyPath(path, field)),
-    ]),
-  );
-}
-
 /** Notes what came of a task, also in its stored form if it is to be saved before the step ends. */
 export function noteOutcome(step: Step, index: number, outcome: Outcome): void {
   step.outcomes[index] = outcome;
@@ -114,7 +89,7 @@ export function noteOutcome(step: Step, index: number, outcome: Outcome): void {
   if (outcome.status === "paused") {
     step.records[index] = { ...base, status: "paused", reason: outcome.reason };
   } else if (outcome.status === "finished") {
-    const update = encodeFields(outcome.update ?? {}, "update");
+    const update = encodeFields(outcome.update ?? {}, "state");
     step.records[index] = { ...base, status: "finished", update };
   }
 }

@@ -52,7 +52,9 @@ export class InputValidationError extends Error {
 
 /**
  * A state that only the compiler checks: nothing is looked at when a run starts. Fields that the
- * input leaves out are `undefined` until a node sets them.
+ * input leaves out are `undefined` until a node sets them. Without a schema nobody knows the fields
+ * when a run is under way: name them all to have updates with other fields refused, as they are
+ * with a schema.
  *
  * @example
  * ```ts
@@ -70,9 +72,14 @@ export class InputValidationError extends Error {
  * ```
  *
  * @typeParam State The shape of the state.
+ * @param fields The names of all fields.
  */
-export function unchecked<State extends object>(): StandardSchema<Partial<State>, State> {
+export function unchecked<State extends object>(
+  ...fields: readonly (keyof State & string)[]
+): StandardSchema<Partial<State>, State> {
+  const known = fields.length === 0 ? {} : { fields };
   return {
+    ...known,
     "~standard": {
       version: 1,
       vendor: "@firefly/pipeline",

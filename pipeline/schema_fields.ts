@@ -9,13 +9,19 @@ type Bag = { readonly [property: string]: unknown };
 
 /**
  * The names of a state's fields, or `undefined` if the schema does not tell, or takes others too.
- * Asked in turn: the JSON Schema of the specification's extension, the shape of a zod object, the
- * entries of a valibot object.
+ * Asked in turn: the fields that `unchecked` was given, the JSON Schema of the specification's
+ * extension, the shape of a zod object, the entries of a valibot object.
  */
 export function fieldsOf(schema: object): ReadonlySet<string> | undefined {
   if (!isBag(schema)) return undefined;
-  const fields = jsonSchemaFields(schema) ?? zodFields(schema) ?? valibotFields(schema);
+  const fields = givenFields(schema) ?? jsonSchemaFields(schema) ?? zodFields(schema) ??
+    valibotFields(schema);
   return fields && new Set(fields);
+}
+
+function givenFields({ "~standard": standard, fields }: Bag): readonly string[] | undefined {
+  const isOurs = isBag(standard) && standard.vendor === "@firefly/pipeline";
+  return isOurs && Array.isArray(fields) ? fields : undefined;
 }
 
 /** Source: https://standardschema.dev/json-schema */

@@ -26,6 +26,13 @@ async function runOnly<State extends object>(run: Run<State>): Promise<void> {
   outcomes[0] = finished(await runTask(run.runner, task, run.state));
 }
 
+/** Puts what finished into its stored form, for a step that cannot be folded as it is. */
+export function keepOutcomes<State extends object>(run: Run<State>): void {
+  run.step.outcomes.forEach((outcome, index) => {
+    if (outcome !== undefined) noteStorable(run, index, outcome);
+  });
+}
+
 async function runSideBySide<State extends object>(run: Run<State>): Promise<void> {
   const { tasks, outcomes } = run.step;
   const { signal } = run.runner;

@@ -169,7 +169,15 @@ export function checkFields<State extends object>(
 
 /** A thrown value as plain data, for the record. */
 export function errorRecord(error: unknown): ErrorRecord {
-  if (!(error instanceof Error)) return { name: typeof error, message: String(error) };
+  if (!(error instanceof Error)) return { name: typeof error, message: textOf(error) };
   const { name, message, stack } = error;
   return stack === undefined ? { name, message } : { name, message, stack };
+}
+
+function textOf(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    return "a value that has no text";
+  }
 }

@@ -152,8 +152,9 @@ Deno.test("the history of a run that was taken over holds both parts", async () 
     await pipeline.resume("phase-2");
     const history = await Array.fromAsync(pipeline.history("phase-2"));
     assertEquals(history.map(({ sequence, nodeId }) => [sequence, nodeId]), [
-      [6, "approval"],
-      [5, "test"],
+      [7, "approval"],
+      [6, "test"],
+      [5, "build"],
       [4, "__resume__"],
       [3, "build"],
       [2, "test"],
