@@ -95,7 +95,12 @@ export async function resumeRun<State extends object>(
   const record = await checkpointer.loadLatest(name.pipelineName, name.runId);
   if (record === undefined) throw new RunNotFoundError(name, "resume");
   const state = restoreState<State>(record);
-  if (record.status === "completed") return finishedResult(name, record, state, request);
+  if (record.status === "completed") {
+    const result = finishedResult(name, record, state, request);
+    emit(call.onEvent, { type: "runStarted", runId: name.runId, resumed: true });
+    emit(call.onEvent, { type: "runEnded", runId: name.runId, result });
+    return result;
+  }
   refuseUnknownNodes(plan, record);
   const { approved, pendingEdges } = approve(record, request);
   const recorder = makeRecorder(checkpointer, name, call.onEvent, { record, state });

@@ -52,17 +52,24 @@ export type RunEvent<State = unknown> =
   }
   | { readonly type: "runEnded"; readonly runId: string; readonly result: RunResult<State> };
 
-/** Is told every event; what it throws goes to the console and never breaks the run. */
-export type EventHandler<State> = (event: RunEvent<State>) => void;
+/**
+ * Is told every event. What it throws, or its promise rejects with, goes to the console and never
+ * breaks the run; its promise is not waited for.
+ */
+export type EventHandler<State> = (event: RunEvent<State>) => unknown;
 
 /** Tells a handler, whatever it does. */
 export function emit<State>(
   handler: EventHandler<State> | undefined,
   event: RunEvent<State>,
 ): void {
+  if (handler === undefined) return;
+  const report = (error: unknown) =>
+    console.error(`An event handler failed on "${event.type}"`, error);
   try {
-    handler?.(event);
+    const told = handler(event);
+    if (told instanceof Promise) told.catch(report);
   } catch (error) {
-    console.error(`An event handler threw on "${event.type}"`, error);
+    report(error);
   }
 }

@@ -23,19 +23,27 @@ export function runTasks<State extends object>(run: Run<State>): Promise<void> {
 async function runOnly<State extends object>(run: Run<State>): Promise<void> {
   const { tasks: [task], outcomes } = run.step;
   if (task === undefined || outcomes[0] !== undefined) return;
-  outcomes[0] = finished(await runTask(run.runner, task, run.state));
+  outcomes[0] = finished(await runTask(run.runner, task, run.state, false));
 }
 
-/** Puts what finished into its stored form, for a step that cannot be folded as it is. */
+/**
+ * Puts what finished into its stored form, for a step that cannot be folded as it is. An update
+ * that has none leaves its task to be done again.
+ */
 export function keepOutcomes<State extends object>(run: Run<State>): void {
   run.step.outcomes.forEach((outcome, index) => {
-    if (outcome !== undefined) noteStorable(run, index, outcome);
+    try {
+      if (outcome !== undefined) noteOutcome(run.step, index, outcome);
+    } catch (error) {
+      run.step.outcomes[index] = { status: "failed", error };
+    }
   });
 }
 
 async function runSideBySide<State extends object>(run: Run<State>): Promise<void> {
   const { tasks, outcomes } = run.step;
   const { signal } = run.runner;
+  const isStored = run.recorder !== undefined;
   const progress = makeProgress(run);
   let left = tasks.filter((_, index) => outcomes[index] === undefined).length;
   let next = 0;
@@ -44,10 +52,10 @@ async function runSideBySide<State extends object>(run: Run<State>): Promise<voi
       const index = next++;
       const task = tasks[index];
       if (task === undefined || outcomes[index] !== undefined) continue;
-      const outcome = finished(await runTask(run.runner, task, run.state));
+      const outcome = finished(await runTask(run.runner, task, run.state, isStored));
       left--;
       if (outcome === undefined) continue;
-      noteStorable(run, index, outcome);
+      noteOutcome(run.step, index, outcome);
       if (left > 0 && outcome.status !== "failed") progress.save(task.node);
     }
   };
@@ -57,19 +65,6 @@ async function runSideBySide<State extends object>(run: Run<State>): Promise<voi
 
 function finished(outcome: Outcome): Outcome | undefined {
   return outcome.status === "aborted" ? undefined : outcome;
-}
-
-/** An update that has no stored form is the failure of its own task. */
-function noteStorable<State extends object>(
-  run: Run<State>,
-  index: number,
-  outcome: Outcome,
-): void {
-  try {
-    noteOutcome(run.step, index, outcome);
-  } catch (error) {
-    run.step.outcomes[index] = { status: "failed", error };
-  }
 }
 
 /** Saves outcomes while tasks are running: those that come during a save share the next one. */

@@ -7,8 +7,10 @@
 import { attempts } from "./attempt.ts";
 import type { ErrorRecord } from "./checkpointer.ts";
 import { isPause, type NodeContext } from "./definition.ts";
+import { encodeFields } from "./encoded_state.ts";
 import { emit, type EventHandler } from "./events.ts";
 import { freezeState } from "./freeze.ts";
+import type { JsonObject } from "./json.ts";
 import type { Plan, PlannedNode } from "./plan.ts";
 import { fold } from "./reducers.ts";
 
@@ -24,7 +26,12 @@ export interface Task {
 
 /** What came of a task. */
 export type Outcome =
-  | { readonly status: "finished"; readonly update?: object }
+  | {
+    readonly status: "finished";
+    readonly update?: object;
+    /** The update's encoded form, where it is stored by itself. */
+    readonly storedUpdate?: JsonObject;
+  }
   | { readonly status: "paused"; readonly reason: string }
   | { readonly status: "failed"; readonly error: unknown }
   /** The run was cancelled while the node ran; the task is still to be done. */
@@ -46,26 +53,32 @@ export interface TaskRunner<State extends object> {
 
 const FINISHED: Outcome = { status: "finished" };
 
-/** Runs one task on a frozen state; whatever goes wrong in it is its outcome. */
+/**
+ * Runs one task on a frozen state; whatever goes wrong in it is its outcome.
+ *
+ * @param isStored Whether the outcome is to be stored by itself, before its step is folded.
+ */
 export function runTask<State extends object>(
   runner: TaskRunner<State>,
   task: Task,
   state: State,
+  isStored: boolean,
 ): Promise<Outcome> {
   return runner.onEvent === undefined
-    ? outcomeOf(runner, task, state)
-    : toldOutcomeOf(runner, task, state);
+    ? outcomeOf(runner, task, state, isStored)
+    : toldOutcomeOf(runner, task, state, isStored);
 }
 
 async function toldOutcomeOf<State extends object>(
   runner: TaskRunner<State>,
   task: Task,
   state: State,
+  isStored: boolean,
 ): Promise<Outcome> {
   const about = { runId: runner.runId, node: task.node, visit: task.visit };
   emit(runner.onEvent, { type: "taskStarted", ...about });
   const started = performance.now();
-  const outcome = await outcomeOf(runner, task, state);
+  const outcome = await outcomeOf(runner, task, state, isStored);
   const durationMs = performance.now() - started;
   if (outcome.status === "finished") {
     emit(runner.onEvent, { type: "taskFinished", ...about, durationMs });
@@ -82,6 +95,7 @@ async function outcomeOf<State extends object>(
   runner: TaskRunner<State>,
   task: Task,
   state: State,
+  isStored: boolean,
 ): Promise<Outcome> {
   try {
     const node = plannedNode(runner.plan, task.node);
@@ -106,7 +120,7 @@ async function outcomeOf<State extends object>(
           attempt,
           error,
         }));
-    return toOutcome(runner.plan, task.node, returned);
+    return toOutcome(runner.plan, task.node, returned, isStored);
   } catch (error) {
     return runner.signal.aborted ? { status: "aborted" } : { status: "failed", error };
   }
@@ -127,6 +141,7 @@ function toOutcome<State extends object>(
   plan: Plan<State>,
   node: string,
   returned: unknown,
+  isStored: boolean,
 ): Outcome {
   if (returned === undefined || returned === null) return FINISHED;
   if (isPause(returned)) return { status: "paused", reason: returned.reason };
@@ -137,7 +152,13 @@ function toOutcome<State extends object>(
     );
   }
   checkFields(plan, returned, `what node "${node}" of pipeline "${plan.name}" returned`);
-  return { status: "finished", update: returned };
+  if (!isStored) return { status: "finished", update: returned };
+  return { status: "finished", update: returned, storedUpdate: encodeUpdate(returned) };
+}
+
+/** @throws {StateSerializationError} If the update has no stored form. */
+export function encodeUpdate(update: object): JsonObject {
+  return encodeFields(update, "state");
 }
 
 function isUpdate(value: unknown): value is object {
