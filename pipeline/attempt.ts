@@ -7,7 +7,7 @@
 
 import type { NodeContext, RetryOptions } from "./definition.ts";
 import { NodeTimeoutError } from "./errors.ts";
-import { LONGEST_TIMER_MS, type PlannedNode } from "./plan.ts";
+import { LONGEST_TIMER_MS, type PlannedNode } from "./planned_node.ts";
 
 /**
  * Calls a node that has options until an attempt succeeds or none is left.

@@ -10,12 +10,14 @@ import {
   type CheckpointRecord,
   type ResumeRecord,
 } from "./checkpointer.ts";
+import { copyData } from "./copy.ts";
 import { encodeFields } from "./encoded_state.ts";
 import { RunExistsError, type RunName, RunNotFoundError, StalePauseError } from "./errors.ts";
 import { emit, type EventHandler } from "./events.ts";
-import { copyPlain, deepFreeze, freezeState } from "./freeze.ts";
+import { deepFreeze, freezeState } from "./freeze.ts";
 import { fail, followEdges, pausedResult, runSteps, statusOf } from "./loop.ts";
-import { escapeName, type Plan, RESUME_NODE_ID, START_NODE_ID } from "./plan.ts";
+import type { Plan } from "./plan.ts";
+import { escapeName, RESUME_NODE_ID, START_NODE_ID } from "./planned_node.ts";
 import { makeRecorder, type Recorder } from "./recorder.ts";
 import { fold } from "./reducers.ts";
 import {
@@ -60,7 +62,8 @@ export async function startRun<State extends object>(
   call: Call<State>,
 ): Promise<RunResult<State>> {
   const { plan, checkpointer } = caller;
-  const state = deepFreeze(copyPlain(await parseInput(plan.schema, input, plan.name)));
+  const parsed = await parseInput(plan.schema, input, plan.name);
+  const state = deepFreeze(copyData({ ...parsed }));
   const recorder = checkpointer && makeRecorder(checkpointer, name, call.onEvent);
   const run = makeRun(caller, name, call, { state, recorder });
   run.step = makeStep(run, [{ node: startAt }]);
@@ -166,7 +169,7 @@ function updated<State extends object>(
 ): State {
   if (update === undefined) return state;
   checkFields(plan, update, `the update of resume for pipeline "${plan.name}"`);
-  return freezeState(fold(state, copyPlain(update), plan.reducers), state);
+  return freezeState(fold(state, copyData(update), plan.reducers), state);
 }
 
 function makeRun<State extends object>(

@@ -6,7 +6,7 @@
 
 import type { CheckpointChange, CheckpointRecord, TaskRecord } from "./checkpointer.ts";
 import { startsWith } from "./freeze.ts";
-import type { Json, JsonObject } from "./json.ts";
+import { isList, type Json, type JsonObject } from "./json.ts";
 
 /** A record without the parts that grow: what a store keeps whole beside a change. */
 export type CheckpointHead = Omit<CheckpointRecord, "state" | "completedNodes" | "tasks">;
@@ -91,8 +91,4 @@ function withFinished(
 
 function ownField(object: JsonObject, field: string): Json | undefined {
   return Object.hasOwn(object, field) ? object[field] : undefined;
-}
-
-function isList(value: Json | undefined): value is readonly Json[] {
-  return Array.isArray(value);
 }

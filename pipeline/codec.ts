@@ -13,13 +13,13 @@
  * | `Uint8Array` | `{"$bytes": base64}` |
  * | `Map` | `{"$map": [[key, value], ...]}` |
  * | `Set` | `{"$set": [member, ...]}` |
- * | object with NUL or lone surrogates in a key | `{"$entries": [[key, value], ...]}` |
+ * | object with a key that JSON has to escape | `{"$entries": [[key, value], ...]}` |
  * | object with one key, which begins with `$` | `{"$escaped": the object}` |
  *
  * @module
  */
 
 export { decode } from "./codec/decode.ts";
-export { encode } from "./codec/encode.ts";
+export { encode, isStorableKey } from "./codec/encode.ts";
 export { propertyPath, StateSerializationError } from "./codec/path.ts";
 export type { Json, JsonObject } from "./json.ts";

@@ -84,7 +84,7 @@ export type Reducers<State> = { readonly [Field in keyof State]?: Reducer<State[
 export type Update<State, R, Reduced extends PropertyKey = keyof R> = {
   readonly [Field in keyof State]?:
     | (Field extends Reduced & keyof R ? ReducerInput<State[Field], R[Field]> : State[Field])
-    | LiteralHint<State>;
+    | LiteralHint<State & R>;
 };
 
 /**
@@ -179,7 +179,7 @@ export interface RoutedEdge<State, Name extends string, U, To> {
   /** Answers with a listed name or a label, a `send` to a declared target, or many of them. */
   readonly route: (
     state: Readonly<State>,
-  ) => MaybePromise<OneOrMany<NoInfer<LabelOf<To> | Send<NameOf<To>, U>> | LiteralHint<State>>>;
+  ) => MaybePromise<OneOrMany<NoInfer<LabelOf<To> | Send<NameOf<To>, U>> | LiteralHint<To>>>;
   /** The targets that `route` chooses among: names, or names by label. */
   readonly to: To & Targets<Name>;
 }

@@ -5,6 +5,7 @@
  */
 
 import { END, isSend, type Send } from "./definition.ts";
+import { quoted } from "./errors.ts";
 import type { JsonObject } from "./json.ts";
 
 /** A task that an edge asks for. */
@@ -168,10 +169,9 @@ function toTarget(answer: unknown, nodes: ReadonlySet<string>, where: string): T
   if (answer === END) return undefined;
   if (typeof answer === "string" && nodes.has(answer)) return { node: answer };
   if (isSend(answer) && nodes.has(answer.node)) return sendTarget(answer, where);
-  const known = [...nodes].map((name) => `"${name}"`).join(", ");
   throw new TypeError(
     `Cannot follow ${where}: it leads to ${describe(answer)}, which is no node; the nodes are ` +
-      known,
+      quoted(nodes),
   );
 }
 
@@ -193,7 +193,9 @@ function labelResolver(
   );
   const declared = new Set([...byLabel.values()].map((target) => target?.node));
   return (answer) => {
-    if (byLabel.has(answer)) return byLabel.get(answer);
+    // The labels of an object are strings, also where they look like numbers.
+    const label = typeof answer === "number" ? String(answer) : answer;
+    if (byLabel.has(label)) return byLabel.get(label);
     if (isSend(answer) && declared.has(answer.node)) return sendTarget(answer, where);
     const labels = [...byLabel.keys()].map(describe).join(", ");
     throw new TypeError(

@@ -115,11 +115,10 @@ export class UnknownNodeError extends RunError {
 
   /** Takes the run, the node that it names, and those that the pipeline has. */
   constructor(run: RunName, node: string, nodes: Iterable<string>, options?: ErrorOptions) {
-    const known = [...nodes].map((name) => `"${name}"`).join(", ");
     super(
       run,
       `Cannot resume ${label(run)}: node "${node}" comes next, which the pipeline does not have ` +
-        `(its nodes are ${known}); bring it back under this name, or delete the run`,
+        `(its nodes are ${quoted(nodes)}); bring it back under this name, or delete the run`,
       options,
     );
     this.node = node;
@@ -137,7 +136,7 @@ export class CheckpointSaveError extends RunError {
   constructor(run: RunName, sequence: number, lastSequence: number, options: ErrorOptions) {
     const reason = options.cause instanceof Error ? options.cause.message : String(options.cause);
     const advice = lastSequence < 0
-      ? "nothing was stored; start it again"
+      ? "start it again; if that says that the run exists, it was stored after all: resume it"
       : `the last stored one is ${lastSequence}; resume the run from there`;
     super(
       run,
@@ -179,4 +178,9 @@ export class NodeTimeoutError extends RunError {
 /** How messages name a run. */
 export function label({ pipelineName, runId }: RunName): string {
   return `run "${runId}" of pipeline "${pipelineName}"`;
+}
+
+/** How messages list names. */
+export function quoted(names: Iterable<string>): string {
+  return Array.from(names, (name) => `"${name}"`).join(", ") || "none";
 }

@@ -58,18 +58,3 @@ function isFreezable(value: unknown): value is object {
   const prototype = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
 }
-
-/** A copy of plain objects and arrays, so that freezing it leaves the caller's own as they are. */
-export function copyPlain<T>(value: T, copies?: Map<unknown, unknown>): T;
-export function copyPlain(value: unknown, copies = new Map<unknown, unknown>()): unknown {
-  if (!isFreezable(value)) return value;
-  const known = copies.get(value);
-  if (known !== undefined) return known;
-  const copy = Array.isArray(value) ? value.slice() : { ...value };
-  copies.set(value, copy);
-  for (const [key, part] of Object.entries(copy)) {
-    const partCopy = copyPlain(part, copies);
-    if (partCopy !== part) Object.defineProperty(copy, key, { value: partCopy });
-  }
-  return copy;
-}

@@ -11,7 +11,7 @@ import { type AcceptSend, nextTargets, RouteError, type Target } from "./edges.t
 import { encodeFields } from "./encoded_state.ts";
 import { RecursionLimitError } from "./errors.ts";
 import { freezeState } from "./freeze.ts";
-import { CANCEL_NODE_ID } from "./plan.ts";
+import { CANCEL_NODE_ID } from "./planned_node.ts";
 import { pauseId } from "./record.ts";
 import { fold } from "./reducers.ts";
 import type { RunResult, TaskFailure } from "./result.ts";

@@ -32,9 +32,12 @@ function arrow(edge: TopologyEdge, idOf: (node: string) => string): string {
   return `${from} -. "${escapeLabel(edge.label)}" .-> ${to}`;
 }
 
-/** Writes a label so that Mermaid shows it as it is, whatever it holds. */
+/**
+ * Writes a label so that Mermaid shows it as it is, whatever it holds. A colon is escaped as well:
+ * after the words `style` or `classDef` it would make Mermaid cut the next escape short.
+ */
 function escapeLabel(label: string): string {
-  const shown = label.toWellFormed().replace(/[^\p{L}\p{N} _.,:\-]/gu, (character) => {
+  const shown = label.toWellFormed().replace(/[^\p{L}\p{N} _.,\-]/gu, (character) => {
     const code = character.codePointAt(0) ?? 0;
     // Control characters have pictures of their own, from U+2400 on.
     return code < 32 ? `#${0x2400 + code};` : `#${code};`;

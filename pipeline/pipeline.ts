@@ -7,11 +7,12 @@
 import { type Caller, resumeRun, startRun } from "./calls.ts";
 import type { Checkpointer, ListRunsOptions, RunSummary } from "./checkpointer.ts";
 import type { PipelineDefinition, Reducers, Update } from "./definition.ts";
-import type { RunName } from "./errors.ts";
+import { quoted, type RunName } from "./errors.ts";
 import { emit, type EventHandler, type RunEvent } from "./events.ts";
 import { type HistoryEntry, historyEntry } from "./history.ts";
 import { toMermaid } from "./mermaid.ts";
-import { checkRange, makePlan, type Plan } from "./plan.ts";
+import { makePlan, type Plan } from "./plan.ts";
+import { checkRange } from "./planned_node.ts";
 import type { RunResult } from "./result.ts";
 import { eventStream } from "./stream.ts";
 import { type Topology, topologyOf } from "./topology.ts";
@@ -171,7 +172,8 @@ export function definePipeline<
     const first = startAt ?? plan.start;
     if (!plan.nodes.has(first)) {
       throw new TypeError(
-        `Cannot start run "${runId}" of pipeline "${name}": startAt is "${first}", which is no node`,
+        `Cannot start run "${runId}" of pipeline "${name}": startAt is "${first}", which is no node; ` +
+          `the nodes are ${quoted(plan.nodes.keys())}`,
       );
     }
     return startRun(caller, input, run, first, { signal, onEvent });

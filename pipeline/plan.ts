@@ -4,44 +4,13 @@
  * @module
  */
 
-import type {
-  Node,
-  NodeContext,
-  NodeOptions,
-  PipelineDefinition,
-  Reducers,
-  RetryOptions,
-} from "./definition.ts";
+import type { PipelineDefinition, Reducers } from "./definition.ts";
 import { makeRouter, type Router } from "./edges.ts";
+import { quoted } from "./errors.ts";
+import { type PlannedNode, planNode } from "./planned_node.ts";
 import type { AnyReducer } from "./reducers.ts";
 import type { StandardSchema } from "./schema.ts";
 import { fieldsOf } from "./schema_fields.ts";
-
-/** The node ids of checkpoints that record no node visit. */
-export const START_NODE_ID = "__start__";
-/** Recorded where a call went on with a run. */
-export const RESUME_NODE_ID = "__resume__";
-/** Recorded where a run was cancelled between two steps. */
-export const CANCEL_NODE_ID = "__cancel__";
-
-/** Timers count in 32 bits; who asks for more, some 25 days, asks for no limit. */
-export const LONGEST_TIMER_MS = 2 ** 31 - 1;
-
-const RESERVED: ReadonlySet<string> = new Set([START_NODE_ID, RESUME_NODE_ID, CANCEL_NODE_ID]);
-
-/** A node as the engine runs it. */
-export interface PlannedNode<State> {
-  /** Name of the node. */
-  readonly name: string;
-  /** The node's part of its tasks' ids. */
-  readonly taskIdPart: string;
-  /** Its work; what it returns is checked when it does. */
-  readonly run: (state: State, context: NodeContext) => unknown;
-  /** How often it is tried, if more than once. */
-  readonly retry?: RetryOptions;
-  /** Longest time of one attempt in milliseconds. */
-  readonly timeoutMs?: number;
-}
 
 /** A checked definition. */
 export interface Plan<State extends object> {
@@ -66,8 +35,8 @@ export interface Plan<State extends object> {
 /**
  * Checks a definition.
  *
- * @throws {TypeError} If a name is empty, a node is no function, or `start` or an edge names what
- * is no node.
+ * @throws {TypeError} If a name is empty, a part is missing, a node is no function, or `start` or
+ * an edge names what is no node.
  * @throws {RangeError} If an option is out of its range.
  */
 export function makePlan<
@@ -78,67 +47,87 @@ export function makePlan<
   Name extends string,
   To extends { readonly [Key in Name]: unknown },
 >(definition: PipelineDefinition<Input, State, R, Reduced, Name, To>): Plan<State> {
-  const { name } = definition;
+  const { name, start } = definition;
   if (typeof name !== "string" || name === "") {
     throw new TypeError("Cannot define a pipeline without a name: name must be a non-empty string");
   }
-  const nodes = new Map(
-    Object.entries<Node<State, object>>(definition.nodes).map(([node, work]) =>
-      [node, plannedNode(node, work, name)] as const
-    ),
-  );
-  const names = new Set(nodes.keys());
-  if (!names.has(definition.start)) {
-    throw new TypeError(
-      `Cannot define pipeline "${name}": start is "${definition.start}", which is no node`,
-    );
+  checkParts(definition, name);
+  const nodes = new Map<string, PlannedNode<State>>();
+  for (const node of namesOf(definition.nodes)) {
+    nodes.set(node, planNode(node, definition.nodes[node], name));
   }
+  const names = new Set(nodes.keys());
   const edges = new Map<string, unknown>(Object.entries(definition.edges));
-  checkEdgeKeys(names, edges, name);
+  checkNames(start, names, edges, name);
   const fields = fieldsOf(definition.state);
+  const routers = [...edges].map(([node, edge]) =>
+    [node, makeRouter<State>(node, edge, names, name)] as const
+  );
   return {
     name,
     schema: definition.state,
     fields,
     nodes,
-    start: definition.start,
+    start,
     edges,
-    routers: new Map(
-      [...edges].map(([node, edge]) => [node, makeRouter<State>(node, edge, names, name)]),
-    ),
+    routers: new Map(routers),
     reducers: plannedReducers(definition.reducers ?? {}, fields, name),
   };
 }
 
-function plannedNode<State>(
-  name: string,
-  node: Node<State, object>,
+function namesOf<Name extends string>(nodes: { readonly [Key in Name]: unknown }): Name[] {
+  return Object.keys(nodes) as Name[];
+}
+
+/** What the compiler promises, looked at again for those who come without it. */
+function checkParts(
+  { state, nodes, edges }: {
+    readonly state?: Partial<StandardSchema>;
+    readonly nodes?: object;
+    readonly edges?: object;
+  },
   pipelineName: string,
-): PlannedNode<State> {
-  const where = `node "${name}" of pipeline "${pipelineName}"`;
-  if (name === "") {
-    throw new TypeError(`Cannot define pipeline "${pipelineName}": a node has an empty name`);
-  }
-  if (RESERVED.has(name)) {
-    throw new TypeError(`Cannot define ${where}: the name is kept for the run's own checkpoints`);
-  }
-  const options: NodeOptions<State, object> = typeof node === "function" ? { run: node } : node;
-  if (typeof options?.run !== "function") {
+): void {
+  if (typeof state?.["~standard"]?.validate !== "function") {
     throw new TypeError(
-      `Cannot define ${where}: it must be a function, or an object with a function "run"`,
+      `Cannot define pipeline "${pipelineName}": state must be a schema that follows Standard Schema, such as one of ` +
+        "zod, valibot or arktype, or unchecked<State>()",
     );
   }
-  const { run, retry, timeoutMs, ...unknown } = options;
-  const [option] = Object.keys(unknown);
-  if (option !== undefined) throw new TypeError(`Cannot define ${where}: no option "${option}"`);
-  if (retry !== undefined) {
-    checkRange(retry.attempts, 1, `retry.attempts of ${where}`);
-    checkRange(retry.delayMs ?? 0, 0, `retry.delayMs of ${where}`);
+  for (const [part, value] of Object.entries({ nodes, edges })) {
+    if (typeof value === "object" && value !== null) continue;
+    throw new TypeError(
+      `Cannot define pipeline "${pipelineName}": ${part} must be an object with an entry a node`,
+    );
   }
-  if (timeoutMs !== undefined) checkRange(timeoutMs, 1, `timeoutMs of ${where}`);
-  const isLimited = timeoutMs !== undefined && timeoutMs <= LONGEST_TIMER_MS;
-  const limit = isLimited ? timeoutMs : undefined;
-  return { name, taskIdPart: escapeName(name), run, retry, timeoutMs: limit };
+}
+
+function checkNames(
+  start: string,
+  nodes: ReadonlySet<string>,
+  edges: ReadonlyMap<string, unknown>,
+  pipelineName: string,
+): void {
+  if (!nodes.has(start)) {
+    throw new TypeError(
+      `Cannot define pipeline "${pipelineName}": start is "${start}", which is no node; the ` +
+        `nodes are ${quoted(nodes)}`,
+    );
+  }
+  for (const node of nodes) {
+    if (edges.has(node)) continue;
+    throw new TypeError(
+      `Cannot define pipeline "${pipelineName}": node "${node}" has no edge; use END if nothing ` +
+        "follows it",
+    );
+  }
+  for (const node of edges.keys()) {
+    if (nodes.has(node)) continue;
+    throw new TypeError(
+      `Cannot define pipeline "${pipelineName}": edges has "${node}", which is no node; the ` +
+        `nodes are ${quoted(nodes)}`,
+    );
+  }
 }
 
 function plannedReducers(
@@ -150,42 +139,13 @@ function plannedReducers(
   for (const [field, reducer] of planned) {
     const where = `the reducer "${field}" of pipeline "${pipelineName}"`;
     if (typeof reducer !== "function") {
-      throw new TypeError(`Cannot use ${where}: it is no function`);
+      throw new TypeError(`Cannot use ${where}: it must be a function`);
     }
     if (fields?.has(field) === false) {
-      throw new TypeError(`Cannot use ${where}: the state has no such field`);
+      throw new TypeError(
+        `Cannot use ${where}: the state has no such field; its fields are ${quoted(fields)}`,
+      );
     }
   }
   return planned;
-}
-
-function checkEdgeKeys(
-  nodes: ReadonlySet<string>,
-  edges: ReadonlyMap<string, unknown>,
-  pipelineName: string,
-): void {
-  for (const node of nodes) {
-    if (edges.has(node)) continue;
-    throw new TypeError(
-      `Cannot define pipeline "${pipelineName}": node "${node}" has no edge; use END if nothing ` +
-        "follows it",
-    );
-  }
-  for (const node of edges.keys()) {
-    if (nodes.has(node)) continue;
-    throw new TypeError(
-      `Cannot define pipeline "${pipelineName}": edges has "${node}", which is no node`,
-    );
-  }
-}
-
-/** Keeps the parts of a task id apart, whatever the names hold. */
-export function escapeName(name: string): string {
-  return name.replaceAll("%", "%25").replaceAll("/", "%2F");
-}
-
-/** Refuses a number below its least value; `NaN` and other types are refused too. */
-export function checkRange(value: number, least: number, what: string): void {
-  if (typeof value === "number" && value >= least) return;
-  throw new RangeError(`Cannot use ${value} as ${what}: it must be a number of at least ${least}`);
 }

@@ -8,10 +8,12 @@ import { attempts } from "./attempt.ts";
 import type { ErrorRecord } from "./checkpointer.ts";
 import { isPause, type NodeContext } from "./definition.ts";
 import { encodeFields } from "./encoded_state.ts";
+import { quoted } from "./errors.ts";
 import { emit, type EventHandler } from "./events.ts";
 import { freezeState } from "./freeze.ts";
 import type { JsonObject } from "./json.ts";
-import type { Plan, PlannedNode } from "./plan.ts";
+import type { Plan } from "./plan.ts";
+import type { PlannedNode } from "./planned_node.ts";
 import { fold } from "./reducers.ts";
 
 /** A task of a step. */
@@ -181,9 +183,8 @@ export function checkFields<State extends object>(
   if (fields === undefined) return;
   for (const field of Object.keys(update)) {
     if (fields.has(field)) continue;
-    const known = [...fields].map((name) => `"${name}"`).join(", ");
     throw new TypeError(
-      `Cannot use ${what}: the state has no field "${field}"; its fields are ${known}`,
+      `Cannot use ${what}: the state has no field "${field}"; its fields are ${quoted(fields)}`,
     );
   }
 }

@@ -56,7 +56,7 @@ export const storableValues: fc.Arbitrary<unknown> = fc.letrec<{ value: unknown 
 /** Any value that is its own stored form. */
 export const plainValues: fc.Arbitrary<unknown> = fc.jsonValue({ stringUnit: "grapheme" })
   .map((value) => JSON.stringify(value)) // writes -0 as 0
-  .filter((text) => !/\{"\$|\\u0000/.test(text))
+  .filter((text) => !/\{"\$|\\/.test(text))
   .map((text) => JSON.parse(text));
 
 /** Equal to the last bit: `-0` is not 0, and maps, sets and records have an order. */

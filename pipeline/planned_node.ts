@@ -1,0 +1,88 @@
+/**
+ * A node made ready to run.
+ *
+ * @module
+ */
+
+import type { Node, NodeContext, NodeOptions, RetryOptions } from "./definition.ts";
+
+/** The node ids of checkpoints that record no node visit. */
+export const START_NODE_ID = "__start__";
+/** Recorded where a call went on with a run. */
+export const RESUME_NODE_ID = "__resume__";
+/** Recorded where a run was cancelled between two steps. */
+export const CANCEL_NODE_ID = "__cancel__";
+
+/** Timers count in 32 bits; who asks for more, some 25 days, asks for no limit. */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+const RESERVED: ReadonlySet<string> = new Set([START_NODE_ID, RESUME_NODE_ID, CANCEL_NODE_ID]);
+
+/** A node as the engine runs it. */
+export interface PlannedNode<State> {
+  /** Name of the node. */
+  readonly name: string;
+  /** The node's part of its tasks' ids. */
+  readonly taskIdPart: string;
+  /** Its work; what it returns is checked when it does. */
+  readonly run: (state: State, context: NodeContext) => unknown;
+  /** How often it is tried, if more than once. */
+  readonly retry?: RetryOptions;
+  /** Longest time of one attempt in milliseconds. */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * Checks a node.
+ *
+ * @throws {TypeError} If its name is empty or reserved, it is no function, or an option is unknown.
+ * @throws {RangeError} If an option is out of its range.
+ */
+export function planNode<State>(
+  name: string,
+  node: Node<State, object>,
+  pipelineName: string,
+): PlannedNode<State> {
+  const where = `node "${name}" of pipeline "${pipelineName}"`;
+  if (name === "") {
+    throw new TypeError(`Cannot define pipeline "${pipelineName}": a node has an empty name`);
+  }
+  if (RESERVED.has(name)) {
+    throw new TypeError(`Cannot define ${where}: the name is kept for the run's own checkpoints`);
+  }
+  const options: NodeOptions<State, object> = typeof node === "function" ? { run: node } : node;
+  if (typeof options?.run !== "function") {
+    throw new TypeError(
+      `Cannot define ${where}: it must be a function, or an object with a function "run"`,
+    );
+  }
+  const { run, retry, timeoutMs, ...unknown } = options;
+  const [option] = Object.keys(unknown);
+  if (option !== undefined) {
+    throw new TypeError(
+      `Cannot define ${where}: it has no option "${option}"; its options are "run", "retry" and ` +
+        `"timeoutMs"`,
+    );
+  }
+  if (retry !== undefined) checkRetry(retry, where);
+  if (timeoutMs !== undefined) checkRange(timeoutMs, 1, `timeoutMs of ${where}`);
+  const isLimited = timeoutMs !== undefined && timeoutMs <= LONGEST_TIMER_MS;
+  const limit = isLimited ? timeoutMs : undefined;
+  return { name, taskIdPart: escapeName(name), run, retry, timeoutMs: limit };
+}
+
+function checkRetry({ attempts, delayMs = 0 }: RetryOptions, where: string): void {
+  checkRange(attempts, 1, `retry.attempts of ${where}`);
+  checkRange(delayMs, 0, `retry.delayMs of ${where}`);
+}
+
+/** Refuses a number below its least value; `NaN` and other types are refused too. */
+export function checkRange(value: number, least: number, what: string): void {
+  if (typeof value === "number" && value >= least) return;
+  throw new RangeError(`Cannot use ${value} as ${what}: it must be a number of at least ${least}`);
+}
+
+/** Keeps the parts of a task id apart, whatever the names hold. */
+export function escapeName(name: string): string {
+  return name.replaceAll("%", "%25").replaceAll("/", "%2F");
+}

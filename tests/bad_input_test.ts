@@ -1,0 +1,206 @@
+import {
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import { z } from "zod";
+import { append, definePipeline, END, MemoryCheckpointer, send, unchecked } from "../mod.ts";
+import { untyped } from "./engine_probes.ts";
+
+interface Work {
+  count: number;
+  log: string[];
+}
+
+/** A good definition with the given parts put in place of its own, as plain JavaScript may. */
+function define(parts: object, options: object = {}) {
+  return definePipeline({
+    name: "factory",
+    state: unchecked<Work>(),
+    nodes: { build: () => {}, test: () => {} },
+    start: "build",
+    edges: { build: "test", test: END },
+    ...parts,
+  }, options);
+}
+
+/** A definition whose first edge is the given one. */
+function edge(build: unknown): object {
+  return { edges: { build, test: END } };
+}
+
+/** A definition whose first node is the given one. */
+function node(build: unknown): object {
+  return { nodes: { build, test: () => {} } };
+}
+
+type Refusal = readonly [what: string, parts: object, words: readonly string[]];
+
+const nodes = ['"build", "test"'];
+
+const refused: readonly Refusal[] = [
+  ["no name", { name: "" }, ["name"]],
+  ["a name that is no string", { name: 7 }, ["name"]],
+  ["an unknown start", { start: "deploy" }, ["start", '"deploy"', ...nodes]],
+  ["no start", { start: undefined }, ["start", ...nodes]],
+  ["no node at all", { nodes: {}, edges: {} }, ["start", '"build"']],
+  ["a missing edge", { edges: { build: "test" } }, ['"test"', "edge", "END"]],
+  [
+    "an edge of what is no node",
+    { edges: { build: "test", test: END, tset: END } },
+    ["edges", '"tset"', ...nodes],
+  ],
+  ["an unknown target", edge("deploy"), ['node "build"', '"deploy"', ...nodes]],
+  ["an unknown target in a list", edge(["test", "deploy"]), ['"build"', '"deploy"', ...nodes]],
+  ["an unknown target of a send", edge(send("deploy", {})), ['"build"', '"deploy"', ...nodes]],
+  [
+    "an unknown target of a branch",
+    edge({ route: () => "yes", to: { yes: "deploy", no: END } }),
+    ['"build"', '"deploy"', ...nodes],
+  ],
+  [
+    "an unknown target among those of a route",
+    edge({ route: () => "test", to: ["test", "deploy"] }),
+    ['"build"', '"deploy"', ...nodes],
+  ],
+  ["a target that is nothing", edge(undefined), ['"build"', "undefined"]],
+  ["a target that is null", edge(null), ['"build"', "null"]],
+  ["a route without targets", edge({ route: () => "test" }), ['"build"']],
+  ["targets without a route", edge({ to: ["test"] }), ['"build"']],
+  ["a payload that is no object", edge(send("test", untyped<object>(7))), ['"test"', "payload"]],
+  ["a node with an empty name", { nodes: { "": () => {} } }, ["empty name"]],
+  ["a node with a reserved name", { nodes: { "__start__": () => {} } }, ['"__start__"']],
+  ["another reserved name", { nodes: { "__resume__": () => {} } }, ['"__resume__"']],
+  ["a third reserved name", { nodes: { "__cancel__": () => {} } }, ['"__cancel__"']],
+  ["a node that is no function", node("build it"), ['"build"', "function"]],
+  ["a node that is nothing", node(undefined), ['"build"', "function"]],
+  ["a node without run", node({ retry: { attempts: 2 } }), ['"build"', '"run"']],
+  ["an unknown node option", node({ run: () => {}, retries: 3 }), ['"build"', '"retries"']],
+  ["a reducer that is no function", { reducers: { log: "append" } }, ['"log"', "function"]],
+  [
+    "a reducer for no field of the schema",
+    { state: z.object({ count: z.number(), log: z.array(z.string()) }), reducers: { lgo: append } },
+    ['"lgo"', '"count", "log"'],
+  ],
+  ["no schema", { state: undefined }, ["state", "Standard Schema"]],
+  ["a schema that is none", { state: { count: 0 } }, ["state", "Standard Schema"]],
+  ["no nodes", { nodes: undefined }, ["nodes"]],
+  ["no edges", { edges: undefined }, ["edges"]],
+];
+
+for (const [what, parts, words] of refused) {
+  Deno.test(`a definition with ${what} is refused by name`, () => {
+    const { message } = assertThrows(() => define(parts), TypeError);
+    for (const word of words) assertStringIncludes(message, word);
+    if (!("name" in parts)) assertStringIncludes(message, '"factory"');
+  });
+}
+
+const bad = () => {};
+
+const outOfRange: readonly (readonly [what: string, parts: object, options: object])[] = [
+  ...[0, -1, NaN, "25", null].map((recursionLimit) =>
+    ["recursionLimit", {}, { recursionLimit }] as const
+  ),
+  ...[0, -1, NaN, "64"].map((concurrency) => ["concurrency", {}, { concurrency }] as const),
+  ...[0, -1, NaN, undefined, "3"].map((attempts) =>
+    ["retry.attempts", node({ run: bad, retry: { attempts } }), {}] as const
+  ),
+  ...[-1, NaN, "200"].map((delayMs) =>
+    ["retry.delayMs", node({ run: bad, retry: { attempts: 2, delayMs } }), {}] as const
+  ),
+  ...[0, -1, NaN, "30"].map((timeoutMs) =>
+    ["timeoutMs", node({ run: bad, timeoutMs }), {}] as const
+  ),
+];
+
+Deno.test("an option out of its range is refused with its name and value", () => {
+  for (const [what, parts, options] of outOfRange) {
+    const { message } = assertThrows(() => define(parts, options), RangeError);
+    assertStringIncludes(message, what);
+    assertStringIncludes(message, '"factory"');
+    if (what !== "recursionLimit" && what !== "concurrency") {
+      assertStringIncludes(message, '"build"');
+    }
+  }
+  const { message } = assertThrows(() => define({}, { concurrency: -7 }), RangeError);
+  assertStringIncludes(message, "-7");
+});
+
+Deno.test("options at the edge of their ranges are taken", () => {
+  define({}, { recursionLimit: 1, concurrency: 1 });
+  define({}, { recursionLimit: Infinity, concurrency: Infinity });
+  define(node({ run: bad, retry: { attempts: 1, delayMs: 0 }, timeoutMs: 1 }));
+});
+
+Deno.test("a start that is no node is refused when a run starts, before anything is saved", async () => {
+  const store = new MemoryCheckpointer();
+  const pipeline = define({}, { checkpointer: store });
+  const startAt = untyped<"build">("deploy");
+  const error = await assertRejects(
+    () => pipeline.invoke({}, { startAt, runId: "r" }),
+    TypeError,
+  );
+  for (const word of ["startAt", '"deploy"', '"r"', '"factory"', '"build", "test"']) {
+    assertStringIncludes(error.message, word);
+  }
+  assertEquals(await store.loadLatest("factory", "r"), undefined);
+});
+
+Deno.test("a run id must be a text with something in it", async () => {
+  const pipeline = define({}, { checkpointer: new MemoryCheckpointer() });
+  for (const runId of ["", 7, null]) {
+    const calls = [
+      () => pipeline.invoke({}, { runId: untyped<string>(runId) }),
+      () => pipeline.resume(untyped<string>(runId)),
+    ];
+    for (const call of calls) {
+      const error = await assertRejects(call, TypeError);
+      for (const word of ['"factory"', "non-empty string"]) {
+        assertStringIncludes(error.message, word);
+      }
+    }
+  }
+});
+
+Deno.test("an input that is no object is refused by name, before anything is saved", async () => {
+  const store = new MemoryCheckpointer();
+  const pipeline = define({}, { checkpointer: store });
+  const inputs: [input: unknown, shown: string][] = [
+    [undefined, "undefined"],
+    [null, "null"],
+    [7, "number"],
+    ["text", "string"],
+    [[1], "array"],
+  ];
+  for (const [input, shown] of inputs) {
+    const error = await assertRejects(
+      () => pipeline.invoke(untyped<Work>(input), { runId: "r" }),
+      TypeError,
+    );
+    for (const word of ['"factory"', shown]) assertStringIncludes(error.message, word);
+  }
+  assertEquals(await store.loadLatest("factory", "r"), undefined);
+});
+
+Deno.test("what a schema throws comes through, and nothing is saved", async () => {
+  const store = new MemoryCheckpointer();
+  const boom = new Error("the schema is broken");
+  const state = z.object({ count: z.number() }).transform((): Work => {
+    throw boom;
+  });
+  const pipeline = define({ state }, { checkpointer: store });
+  const error = await assertRejects(() => pipeline.invoke({ count: 1 }, { runId: "r" }));
+  assertEquals(error, boom);
+  assertEquals(await store.loadLatest("factory", "r"), undefined);
+});
+
+Deno.test("bad use of a call rejects, it does not throw at once", async () => {
+  const pipeline = define({});
+  const promises = [pipeline.resume("r"), pipeline.invoke({}, { runId: "" })];
+  for (const promise of promises) {
+    assertInstanceOf(await promise.catch((error) => error), TypeError);
+  }
+});

@@ -1,0 +1,55 @@
+/**
+ * The contract of a checkpointer, run over every backend: what the protocol asks of a store, and
+ * what pipelines do over it.
+ *
+ * @module
+ */
+
+import { testChanges } from "./suite/changes.ts";
+import { testDeaths } from "./suite/deaths.ts";
+import { testEngine } from "./suite/engine.ts";
+import { testHistory } from "./suite/history.ts";
+import { testListing } from "./suite/listing.ts";
+import { testNames } from "./suite/names.ts";
+import { testPauses } from "./suite/pauses.ts";
+import { testRecords } from "./suite/records.ts";
+import { testRivals } from "./suite/rivals.ts";
+import type { Harness, Test } from "./suite/store.ts";
+import { testWorkers } from "./suite/workers.ts";
+
+export type { Harness, Store } from "./suite/store.ts";
+
+/**
+ * Registers the whole suite for one backend.
+ *
+ * @param name The backend: begins the name of every test.
+ * @param harness Opens the stores, one for each test.
+ */
+export function checkpointerSuite(name: string, harness: Harness): void {
+  const test: Test = (behaviour, body) => {
+    Deno.test({
+      name: `${name}: ${behaviour}`,
+      // Off by default since Deno 2.9: a store that leaks must fail.
+      sanitizeOps: true,
+      sanitizeResources: true,
+      async fn() {
+        const store = await harness.open();
+        try {
+          await body(store);
+        } finally {
+          await store.close();
+        }
+      },
+    });
+  };
+  testRecords(test);
+  testRivals(test);
+  testChanges(test);
+  testListing(test);
+  testHistory(test);
+  testNames(test);
+  testEngine(test);
+  testPauses(test);
+  testWorkers(test);
+  testDeaths(test);
+}

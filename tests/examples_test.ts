@@ -1,0 +1,175 @@
+import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import { fromFileUrl, join, toFileUrl } from "@std/path";
+import { splitRequirements } from "../examples/software_factory/requirements.ts";
+import { configArgs } from "../tools/deno_args.ts";
+
+const EXAMPLES = new URL("../examples/", import.meta.url);
+
+/** What each example must print; `folder` is where it ran, and where its temporary files are. */
+const CHECKS: Readonly<Record<string, (output: string, folder: string) => Promise<void> | void>> = {
+  hello: checkHello,
+  map_reduce: checkMapReduce,
+  software_factory: checkSoftwareFactory,
+  support_agent: checkSupportAgent,
+};
+
+Deno.test("every example has a check", () => {
+  const files = [...Deno.readDirSync(EXAMPLES)].filter(({ isFile }) => isFile);
+  const names = files.map(({ name }) => name).filter((name) => name.endsWith(".ts"));
+  assertEquals(names.sort(), Object.keys(CHECKS).map((name) => `${name}.ts`));
+});
+
+for (const [name, check] of Object.entries(CHECKS)) {
+  Deno.test(`the example ${name} says how to run it, runs, and prints plain text`, async () => {
+    const header = (await readExample(name)).split("\n").slice(0, 2).join("\n");
+    const command = name === "software_factory" ? "deno task example" : `deno task example ${name}`;
+    assertMatch(header, new RegExp(`^//.*\\bRun: ${command}$`, "ms"));
+
+    const folder = await Deno.makeTempDir();
+    try {
+      const output = await run(name, folder);
+      // deno-lint-ignore no-control-regex -- control characters are what must not be there
+      assertEquals(output.match(/[\x00-\x09\x0b-\x1f\x7f]/g), null);
+      await check(output, folder);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+}
+
+Deno.test("hello has at most 15 lines", async () => {
+  const lines = (await readExample("hello")).trimEnd().split("\n");
+  assert(lines.length <= 15, `It has ${lines.length}`);
+});
+
+Deno.test("the factory's requirements split into items with sections and acceptance", async () => {
+  const items = splitRequirements(await Deno.readTextFile(new URL("requirements.md", EXAMPLES)));
+  assertEquals(items.length, 8);
+  assertEquals([...new Set(items.map(({ section }) => section))], [
+    "Borrowing",
+    "Keeping tools safe",
+    "Running the library",
+  ]);
+  assertEquals(items[5], {
+    id: "record_a_repair",
+    title: "Record a repair",
+    section: "Keeping tools safe",
+    text: "A volunteer notes what was broken, what was done and what it cost.",
+    acceptance:
+      "the whole history of a tool can be read on one screen and printed for the insurer.",
+  });
+});
+
+function checkHello(output: string, folder: string): void {
+  const runId = /^Hello, world! Run (\S+) is completed and kept in/.exec(output)?.[1] ?? "";
+  const kept = [...Deno.readDirSync(join(folder, "checkpoints", "hello", runId))];
+  assert(kept.some(({ name }) => name === "000002_cheer.json"));
+}
+
+function checkMapReduce(output: string): void {
+  assertMatch(output, /^the +35805$/m);
+  assertMatch(output, /^completed: 100000 words in 1000 chunks, 1002 tasks and \d+ checkpoints/m);
+}
+
+function checkSupportAgent(output: string): void {
+  assertEquals(
+    output.split("\n").filter((line) => /^ {2}(paused|completed|outcome) /.test(line)),
+    [
+      "  paused     classify > draft > review > draft > review > draft > review > approval",
+      "  completed  classify > draft > review > draft > review > draft > review > approval > send",
+      "  outcome    sent to Ana",
+      "  completed  classify > escalate",
+      "  outcome    handed to a person (legal)",
+      "  completed  classify > draft > review > draft > review > draft > review > escalate",
+      "  outcome    handed to a person (question)",
+    ],
+  );
+  assertMatch(output, /^ {2}asks {7}Send "Dear Ana,/m);
+  assertMatch(output, /-\. "given up" \.->/);
+}
+
+async function checkSoftwareFactory(output: string): Promise<void> {
+  const first = matchOf(output, /process (\d+) starts run/);
+  const second = matchOf(output, /process (\d+) goes on with run/);
+  assertNotEquals(first, second);
+  assertMatch(
+    output,
+    / {2}deployer +FAILED .+\n +deployment target not reachable: 503 Service Unavailable/,
+  );
+  assertMatch(output, / {2}verdict +PASS: 8 requirements checked/);
+  assertMatch(output, / {2}effects +8 files written once; nothing ran twice/);
+  assertMatch(output, /^flowchart TD$/m);
+  assertMatch(output, /^ +seq +node +status +done +next +saved at, UTC +writer$/m);
+  assertMatch(output, /^ +\d+ {2}deployer +failed +9 {2}deployer /m);
+  assertMatch(output, /^ +\d+ {2}__resume__ +running +9 {2}deployer /m);
+  assertMatch(output, /^ +\d+ {2}evaluator +completed +11 /m);
+
+  await checkStoredLines(output);
+  await checkEffects(matchOf(output, /^ {2}folder +(.+)$/m), Number(first), Number(second));
+}
+
+/** Every line about a task names a checkpoint: it must be there, and hold what the line tells. */
+async function checkStoredLines(output: string): Promise<void> {
+  const folder = matchOf(output, /^ {2}checkpoints +(.+)$/m);
+  const lines = [...output.matchAll(/^ {2}(\w+) +(?:(\d)\/8 )?.* (\d{6}_\w+\.json)$/gm)];
+  const seen: string[] = [];
+  for (const [, node = "", visit, file = ""] of lines) {
+    const record = JSON.parse(await Deno.readTextFile(join(folder, file)));
+    seen.push(visit === undefined ? node : `${node} ${visit}`);
+    const isMerged = record.completed_nodes.filter((done: string) => done === node).length;
+    const task = record.tasks[Number(visit) - 1];
+    if (node === "developer" && isMerged === 0) {
+      assertEquals([task.node, task.status], [node, "finished"]);
+    }
+    if (["architect", "evaluator"].includes(node)) assertEquals(isMerged, 1);
+  }
+  assertEquals(seen.filter((line) => line.startsWith("developer")).sort(), [
+    ...Array.from({ length: 8 }, (_, index) => `developer ${index + 1}`),
+  ]);
+  assertEquals(seen.filter((line) => !line.startsWith("developer")), [
+    ...["start", "architect", "deployer"],
+    ...["resume", "deployer", "evaluator"],
+  ]);
+}
+
+/** The nodes' own journal, and the files that they wrote. */
+async function checkEffects(folder: string, first: number, second: number): Promise<void> {
+  const journal = await Deno.readTextFile(join(folder, "effects.jsonl"));
+  const effects: readonly { readonly taskId: string; readonly pid: number }[] = journal.trim()
+    .split("\n").map((line) => JSON.parse(line));
+  assertEquals(new Set(effects.map(({ taskId }) => taskId)).size, 11);
+  assertEquals(effects.map(({ pid }) => pid), [...Array(9).fill(first), second, second]);
+
+  const written = [...Deno.readDirSync(join(folder, "src"))].map(({ name }) => name);
+  const deployed = [...Deno.readDirSync(join(folder, "dist"))].map(({ name }) => name);
+  assertEquals(deployed.sort(), [...written, "mod.ts"].sort());
+  const modules = await import(toFileUrl(join(folder, "dist", "mod.ts")).href);
+  assertEquals(Object.keys(modules).length, 8);
+}
+
+/** Runs an example as `deno task example` does, but in a folder of its own. */
+async function run(name: string, folder: string): Promise<string> {
+  const { NO_COLOR: _no, FORCE_COLOR: _force, ...env } = Deno.env.toObject();
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", ...configArgs(), "-A", examplePath(name)],
+    cwd: folder,
+    clearEnv: true,
+    env: { ...env, TMPDIR: folder },
+  }).output();
+  assertEquals(code, 0, new TextDecoder().decode(stderr));
+  return new TextDecoder().decode(stdout);
+}
+
+function examplePath(name: string): string {
+  return fromFileUrl(new URL(`${name}.ts`, EXAMPLES));
+}
+
+async function readExample(name: string): Promise<string> {
+  return await Deno.readTextFile(examplePath(name));
+}
+
+function matchOf(output: string, pattern: RegExp): string {
+  const found = pattern.exec(output)?.[1];
+  assert(found !== undefined, `Nothing matches ${pattern} in\n${output}`);
+  return found;
+}
