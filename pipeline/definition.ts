@@ -106,6 +106,7 @@ export type LiteralHint<State> = keyof State extends never ?
     | number
     | boolean
     | bigint
+    | symbol
     | readonly []
     | readonly LiteralHint<State>[]
     | { readonly [key: string]: LiteralHint<State> }

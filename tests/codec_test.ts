@@ -220,3 +220,13 @@ function replaced(owner: object, name: string, property?: PropertyDescriptor): (
   put(property);
   return () => put(original);
 }
+
+Deno.test("a key that JSON escapes comes back, whatever key was read at its place before", () => {
+  const keys = ["\\", '"', "\n", "\t", "x\\", 'x"', "x\n", "é\\", "é\r", "a", ""];
+  for (const before of keys) {
+    for (const key of keys) {
+      throughText({ first: 0, [before]: 0 });
+      assertEquals(Object.keys(Object(throughText({ first: 0, [key]: 0 }))), ["first", key]);
+    }
+  }
+});
