@@ -13,7 +13,7 @@ import { RecursionLimitError } from "./errors.ts";
 import { freezeState } from "./freeze.ts";
 import { CANCEL_NODE_ID } from "./planned_node.ts";
 import { pauseId } from "./record.ts";
-import { fold } from "./reducers.ts";
+import { fold, foldAll, FoldError } from "./reducers.ts";
 import type { RunResult, TaskFailure } from "./result.ts";
 import {
   failedResult,
@@ -177,23 +177,29 @@ async function cancel<State extends object>(run: Run<State>): Promise<RunResult<
  */
 function foldStep<State extends object>(run: Run<State>): TaskFailure | undefined {
   const { tasks, outcomes } = run.step;
-  let { state } = run;
-  let index = 0;
   try {
-    for (; index < tasks.length; index++) {
-      const outcome = outcomes[index];
-      if (outcome?.status !== "finished" || outcome.update === undefined) continue;
-      state = fold(state, outcome.update, run.runner.plan.reducers);
-    }
+    const state = tasks.length === 1
+      ? foldOnly(run, outcomes[0])
+      : foldAll(run.state, outcomes.map(updateOf), run.runner.plan.reducers);
     if (state !== run.state) run.state = freezeState(state, run.state);
   } catch (error) {
-    const { node, visit } = tasks[Math.min(index, tasks.length - 1)] ?? NO_TASK;
-    return { node, visit, error };
+    const isFold = error instanceof FoldError;
+    const { node, visit } = tasks[isFold ? error.index : 0] ?? NO_TASK;
+    return { node, visit, error: isFold ? error.cause : error };
   }
   for (const { node } of tasks) run.completedNodes.push(node);
   run.steps++;
   run.pendingEdges = tasks.map((task, index) => pendingEdge(task, outcomes[index]));
   run.step = NO_STEP;
+}
+
+function foldOnly<State extends object>(run: Run<State>, outcome: Outcome | undefined): State {
+  const update = updateOf(outcome);
+  return update === undefined ? run.state : fold(run.state, update, run.runner.plan.reducers);
+}
+
+function updateOf(outcome: Outcome | undefined): object | undefined {
+  return outcome?.status === "finished" ? outcome.update : undefined;
 }
 
 function pendingEdge({ node, visit }: Task, outcome: Outcome | undefined): PendingEdge {

@@ -68,15 +68,78 @@ export function fold<State extends object>(
   reducers: ReadonlyMap<string, AnyReducer>,
 ): State {
   const next = { ...state };
-  const fields = next as Fields;
-  const values = update as Fields;
-  for (const field of Object.keys(values)) {
-    const reducer = reducers.get(field);
-    const value = values[field];
-    if (reducer === undefined) setField(fields, field, value);
-    else if (value !== undefined) setField(fields, field, reducer(ownField(fields, field), value));
+  foldInto(next as Fields, update as Fields, reducers, undefined);
+  return next;
+}
+
+/**
+ * Folds the updates of a step into a state, in order.
+ *
+ * @throws {FoldError} If a reducer throws, with the index of the update.
+ */
+export function foldAll<State extends object>(
+  state: State,
+  updates: readonly (object | undefined)[],
+  reducers: ReadonlyMap<string, AnyReducer>,
+): State {
+  const next = { ...state };
+  const grown = new Set<unknown>();
+  for (let index = 0; index < updates.length; index++) {
+    const update = updates[index];
+    if (update === undefined) continue;
+    try {
+      foldInto(next as Fields, update as Fields, reducers, grown);
+    } catch (cause) {
+      throw new FoldError(index, { cause });
+    }
   }
   return next;
+}
+
+/** Thrown where a reducer threw; the cause is what it threw. */
+export class FoldError extends Error {
+  /** The update that could not be folded. */
+  readonly index: number;
+
+  /** Takes the index of the update. */
+  constructor(index: number, options: ErrorOptions) {
+    super("Cannot fold an update into the state", options);
+    this.index = index;
+  }
+}
+
+/**
+ * @param grown Lists that this fold has made: nobody else has seen them, so that they can grow in
+ * place, and a fan-out of 1,000 does not copy its results 1,000 times.
+ */
+function foldInto(
+  fields: Fields,
+  update: Fields,
+  reducers: ReadonlyMap<string, AnyReducer>,
+  grown: Set<unknown> | undefined,
+): void {
+  for (const field of Object.keys(update)) {
+    const reducer = reducers.get(field);
+    const value = update[field];
+    if (reducer === undefined) {
+      setField(fields, field, value);
+    } else if (value !== undefined) {
+      const current = ownField(fields, field);
+      if (Array.isArray(current) && grown?.has(current)) {
+        grow(current, reducer, value);
+      } else {
+        const folded = reducer(current, value);
+        if (reducer === append || reducer === extend) grown?.add(folded);
+        setField(fields, field, folded);
+      }
+    }
+  }
+}
+
+/** Does to a list what `append` and `extend` do to a copy of it. */
+function grow(list: unknown[], reducer: AnyReducer, value: unknown): void {
+  if (reducer === append) list.push(value);
+  else for (const item of value as Iterable<unknown>) list.push(item);
 }
 
 type Fields = { [field: string]: unknown };

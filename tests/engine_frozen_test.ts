@@ -192,6 +192,8 @@ Deno.test("a field that no update touches stays the very same value, in nodes an
     deep: { list: [{ name: "a" }] },
     log: [{ text: "start" }],
     meta: { one: { value: 1 } },
+    when: new Date(0),
+    counts: new Map([["a", 1]]),
   });
   const [first] = seen;
   for (const later of [...seen, state]) {

@@ -150,20 +150,25 @@ Deno.test("a field may have any name, also one that every object knows", async (
   assert(Object.hasOwn(state, "__proto__"));
 });
 
-Deno.test("a field with such a name that was never set is undefined to its reducer", async () => {
+Deno.test("a field with such a name that was never set is undefined, and data once it is", async () => {
   const told: unknown[] = [];
   const reducer = (current: unknown, item: unknown) => {
     told.push(current);
     return item;
   };
   const names = ["__proto__", "constructor", "toString"];
-  await definePipeline({
-    name: "names",
-    state: unchecked<{ [field: string]: unknown }>(),
-    reducers: Object.fromEntries(names.map((name) => [name, reducer])),
-    nodes: { one: () => Object.fromEntries(names.map((name) => [name, 1])) },
-    start: "one",
-    edges: { one: END },
-  }).invoke({});
+  const fields = Object.fromEntries(names.map((name) => [name, { name }]));
+  for (const reducers of [{}, Object.fromEntries(names.map((name) => [name, reducer]))]) {
+    const { state } = await definePipeline({
+      name: "names",
+      state: unchecked<{ [field: string]: unknown }>(),
+      reducers,
+      nodes: { one: () => fields },
+      start: "one",
+      edges: { one: END },
+    }).invoke({});
+    assertEquals(Object.entries(state), Object.entries(fields));
+    assertEquals(Object.getPrototypeOf(state), Object.prototype);
+  }
   assertEquals(told, [undefined, undefined, undefined]);
 });
