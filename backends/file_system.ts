@@ -122,7 +122,7 @@ function entriesOf(folder: string): Deno.DirEntry[] {
     return [...Deno.readDirSync(folder)];
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
+    throw new Error(`Cannot list ${folder}: ${reasonOf(error)}`, { cause: error });
   }
 }
 

@@ -12,7 +12,13 @@ import {
 } from "./checkpointer.ts";
 import { copyData } from "./copy.ts";
 import { encodeFields } from "./encoded_state.ts";
-import { RunExistsError, type RunName, RunNotFoundError, StalePauseError } from "./errors.ts";
+import {
+  label,
+  RunExistsError,
+  type RunName,
+  RunNotFoundError,
+  StalePauseError,
+} from "./errors.ts";
 import { emit, type EventHandler } from "./events.ts";
 import { deepFreeze, freezeState } from "./freeze.ts";
 import { fail, followEdges, pausedResult, runSteps, statusOf } from "./loop.ts";
@@ -125,11 +131,12 @@ async function claim<State extends object>(
   { by, update }: ResumeRequest,
   approved: readonly string[],
 ): Promise<RunResult<State>> {
+  const name = { pipelineName: run.runner.plan.name, runId: run.runner.runId };
   const resume: ResumeRecord = {
     at: new Date().toISOString(),
     approved,
     ...(by !== undefined && { by }),
-    ...(update !== undefined && { update: encodeFields(update, "state") }),
+    ...(update !== undefined && { update: encodeFields(update, "state", () => label(name)) }),
   };
   await saveRun(run, RESUME_NODE_ID, statusOf(run), { resume });
   const finished = run.pendingEdges.at(-1);

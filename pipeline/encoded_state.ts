@@ -84,12 +84,32 @@ function encodeGrown(path: string, list: readonly unknown[], stored: readonly Js
 /**
  * Encodes an update or a payload, field by field.
  *
- * @throws {StateSerializationError} Naming the path below `path`.
+ * @param path What error paths begin with.
+ * @param owner Names whose data it is, for an error.
+ * @throws {StateSerializationError} If a field holds what has no stored form.
  */
-export function encodeFields(fields: object, path: string): JsonObject {
-  return Object.fromEntries(
-    Object.entries(fields).map(([field, value]) => [field, encode(value, fieldPath(path, field))]),
-  );
+export function encodeFields(fields: object, path: string, owner: () => string): JsonObject {
+  return encodingFor(owner, () =>
+    Object.fromEntries(
+      Object.entries(fields).map((
+        [field, value],
+      ) => [field, encode(value, fieldPath(path, field))]),
+    ));
+}
+
+/**
+ * Does some encoding, with its errors naming whose data it is.
+ *
+ * @throws {StateSerializationError} What the encoding threw, with the owner in its message.
+ */
+export function encodingFor<T>(owner: () => string, encodeAll: () => T): T {
+  try {
+    return encodeAll();
+  } catch (error) {
+    if (!(error instanceof StateSerializationError)) throw error;
+    const { path, reason, cause } = error;
+    throw new StateSerializationError(path, reason, { of: owner(), cause });
+  }
 }
 
 /** The path of a field, whose name must be one that every store takes. */

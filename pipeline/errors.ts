@@ -136,7 +136,7 @@ export class CheckpointSaveError extends RunError {
   constructor(run: RunName, sequence: number, lastSequence: number, options: ErrorOptions) {
     const reason = options.cause instanceof Error ? options.cause.message : String(options.cause);
     const advice = lastSequence < 0
-      ? "start it again; if that says that the run exists, it was stored after all: resume it"
+      ? "start the run again, or resume it if it then exists"
       : `the last stored one is ${lastSequence}; resume the run from there`;
     super(
       run,

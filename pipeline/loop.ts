@@ -9,7 +9,7 @@ import { StateSerializationError } from "./codec.ts";
 import type { MaybePromise } from "./definition.ts";
 import { type AcceptSend, nextTargets, RouteError, type Target } from "./edges.ts";
 import { encodeFields } from "./encoded_state.ts";
-import { RecursionLimitError } from "./errors.ts";
+import { label, RecursionLimitError } from "./errors.ts";
 import { freezeState } from "./freeze.ts";
 import { CANCEL_NODE_ID } from "./planned_node.ts";
 import { pauseId } from "./record.ts";
@@ -148,7 +148,8 @@ function acceptSend<State extends object>(
   const { plan } = run.runner;
   checkFields(plan, payload, `a send to node "${target.node}" of pipeline "${plan.name}"`);
   if (run.recorder === undefined) return target;
-  return { ...target, storedPayload: encodeFields(payload, `send("${target.node}")`) };
+  const owner = () => label({ pipelineName: plan.name, runId: run.runner.runId });
+  return { ...target, storedPayload: encodeFields(payload, `send("${target.node}")`, owner) };
 }
 
 function edgeFailure(pendingEdges: readonly PendingEdge[], error: unknown): TaskFailure {

@@ -11,8 +11,8 @@ import {
   type CheckpointRecord,
   RECORD_VERSION,
 } from "./checkpointer.ts";
-import { type EncodedState, encodeState, NO_STATE } from "./encoded_state.ts";
-import { CheckpointSaveError } from "./errors.ts";
+import { type EncodedState, encodeState, encodingFor, NO_STATE } from "./encoded_state.ts";
+import { CheckpointSaveError, label } from "./errors.ts";
 import { emit, type EventHandler } from "./events.ts";
 
 /** What the engine says of a checkpoint; the recorder adds the rest. */
@@ -62,7 +62,7 @@ export function makeRecorder<State>(
 
   return {
     async save({ state, ...checkpoint }) {
-      const next = encodeState(state, encoded);
+      const next = encodingFor(() => label(run), () => encodeState(state, encoded));
       const [paused] = checkpoint.pendingEdges.flatMap(({ pause }) => pause ?? []);
       const record: CheckpointRecord = {
         version: RECORD_VERSION,

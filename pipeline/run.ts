@@ -6,11 +6,12 @@
 
 import type { CheckpointRecord, PendingEdge, RunStatus, TaskRecord } from "./checkpointer.ts";
 import type { Target } from "./edges.ts";
+import { encodeFields } from "./encoded_state.ts";
 import type { PendingPause } from "./errors.ts";
 import type { JsonObject } from "./json.ts";
 import type { Recorder } from "./recorder.ts";
 import type { RunResult, TaskFailure } from "./result.ts";
-import { encodeUpdate, errorRecord, type Outcome, type Task, type TaskRunner } from "./task.ts";
+import { errorRecord, type Outcome, type Task, type TaskRunner } from "./task.ts";
 
 /** A run that is being worked on. Only the loop changes it. */
 export interface Run<State extends object> {
@@ -88,7 +89,8 @@ export function noteOutcome(step: Step, index: number, outcome: Outcome): void {
   if (outcome.status === "paused") {
     step.records[index] = { ...base, status: "paused", reason: outcome.reason };
   } else if (outcome.status === "finished") {
-    const update = outcome.storedUpdate ?? encodeUpdate(outcome.update ?? {});
+    const update = outcome.storedUpdate ??
+      encodeFields(outcome.update ?? {}, "state", () => `node "${node}"`);
     step.records[index] = { ...base, status: "finished", update };
   }
 }

@@ -8,7 +8,7 @@ import { attempts } from "./attempt.ts";
 import type { ErrorRecord } from "./checkpointer.ts";
 import { isPause, type NodeContext } from "./definition.ts";
 import { encodeFields } from "./encoded_state.ts";
-import { quoted } from "./errors.ts";
+import { label, quoted } from "./errors.ts";
 import { emit, type EventHandler } from "./events.ts";
 import { freezeState } from "./freeze.ts";
 import type { JsonObject } from "./json.ts";
@@ -122,7 +122,7 @@ async function outcomeOf<State extends object>(
           attempt,
           error,
         }));
-    return toOutcome(runner.plan, task.node, returned, isStored);
+    return toOutcome(runner, task.node, returned, isStored);
   } catch (error) {
     return runner.signal.aborted ? { status: "aborted" } : { status: "failed", error };
   }
@@ -140,7 +140,7 @@ function sendView<State extends object>(plan: Plan<State>, task: Task, state: St
 }
 
 function toOutcome<State extends object>(
-  plan: Plan<State>,
+  { plan, runId }: TaskRunner<State>,
   node: string,
   returned: unknown,
   isStored: boolean,
@@ -155,12 +155,12 @@ function toOutcome<State extends object>(
   }
   checkFields(plan, returned, `what node "${node}" of pipeline "${plan.name}" returned`);
   if (!isStored) return { status: "finished", update: returned };
-  return { status: "finished", update: returned, storedUpdate: encodeUpdate(returned) };
-}
-
-/** @throws {StateSerializationError} If the update has no stored form. */
-export function encodeUpdate(update: object): JsonObject {
-  return encodeFields(update, "state");
+  const owner = () => `node "${node}" of ${label({ pipelineName: plan.name, runId })}`;
+  return {
+    status: "finished",
+    update: returned,
+    storedUpdate: encodeFields(returned, "state", owner),
+  };
 }
 
 function isUpdate(value: unknown): value is object {

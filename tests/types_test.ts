@@ -161,7 +161,8 @@ Deno.test("a send to a node that is not among the declared targets does not comp
       write: { route: () => send("publish", { text: "x" }), to: ["check"] },
       // @ts-expect-error "write" is a node, but no label leads to it
       check: { route: () => [send("write", {})], to: { yes: "publish", no: END } },
-      publish: END,
+      // @ts-expect-error "chekc" is no node at all
+      publish: { route: (state) => send("chekc", { text: state.text }), to: ["check"] },
     },
   });
 });

@@ -26,15 +26,23 @@ export class StateSerializationError extends Error {
    * `state.map.keys()[0]`, `state.set.values()[2]`, `state.map.values()[0]`.
    */
   readonly path: string;
+  /** Why it has no stored form. */
+  readonly reason: string;
 
-  /** Takes where the value is, and why it cannot be stored or, as the verb says, restored. */
+  /**
+   * Takes where the value is, and why it cannot be stored or, as the verb says, restored; and whose
+   * value it is, such as a run, where that is known.
+   */
   constructor(
     path: string,
     reason: string,
-    options?: ErrorOptions & { readonly verb?: "store" | "restore" },
+    options?: ErrorOptions & { readonly verb?: "store" | "restore"; readonly of?: string },
   ) {
-    super(`Cannot ${options?.verb ?? "store"} ${shortened(path)}: ${reason}`, options);
+    const { verb = "store", of } = options ?? {};
+    const what = of === undefined ? shortened(path) : `${shortened(path)} of ${of}`;
+    super(`Cannot ${verb} ${what}: ${reason}`, options);
     this.path = path;
+    this.reason = reason;
   }
 }
 
