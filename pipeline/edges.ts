@@ -108,6 +108,11 @@ export function makeRouter<State>(
   const resolve = (answer: unknown) => toTarget(answer, nodes, where);
   if (isRoute<State>(edge)) return askedRouter(edge, resolve);
   if (isRouted<State>(edge)) return askedRouter(edge.route, labelResolver(edge.to, nodes, where));
+  if (typeof edge === "object" && edge !== null && ("route" in edge || "to" in edge)) {
+    throw new TypeError(
+      `Cannot follow ${where}: a routed edge needs a function "route" and its targets "to"`,
+    );
+  }
   const fixed = targetsOf(edge, resolve);
   return () => fixed;
 }

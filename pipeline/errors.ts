@@ -117,7 +117,9 @@ export class UnknownNodeError extends RunError {
   constructor(run: RunName, node: string, nodes: Iterable<string>, options?: ErrorOptions) {
     super(
       run,
-      `Cannot resume ${label(run)}: node "${node}" comes next, which the pipeline does not have ` +
+      `Cannot resume ${
+        label(run)
+      }: it goes on at node "${node}", which the pipeline does not have ` +
         `(its nodes are ${quoted(nodes)}); bring it back under this name, or delete the run`,
       options,
     );

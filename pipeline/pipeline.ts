@@ -12,7 +12,7 @@ import { emit, type EventHandler, type RunEvent } from "./events.ts";
 import { type HistoryEntry, historyEntry } from "./history.ts";
 import { toMermaid } from "./mermaid.ts";
 import { makePlan, type Plan } from "./plan.ts";
-import { checkRange } from "./planned_node.ts";
+import { checkRange, refuseUnknownOptions } from "./planned_node.ts";
 import type { RunResult } from "./result.ts";
 import { eventStream } from "./stream.ts";
 import { type Topology, topologyOf } from "./topology.ts";
@@ -28,6 +28,13 @@ export interface PipelineOptions<State> {
   /** Is told everything that happens; what it throws goes to the console. */
   readonly onEvent?: EventHandler<State>;
 }
+
+const OPTIONS = [
+  "checkpointer",
+  "recursionLimit",
+  "concurrency",
+  "onEvent",
+] as const satisfies readonly (keyof PipelineOptions<unknown>)[];
 
 /** Options of `invoke`. */
 export interface InvokeOptions<Name extends string> {
@@ -222,8 +229,10 @@ export function definePipeline<
 
 function makeCaller<State extends object>(
   plan: Plan<State>,
-  { checkpointer, recursionLimit = 25, concurrency = 64 }: PipelineOptions<State>,
+  options: PipelineOptions<State>,
 ): Caller<State> {
+  const { checkpointer, recursionLimit = 25, concurrency = 64 } = options;
+  refuseUnknownOptions(options, OPTIONS, `pipeline "${plan.name}"`);
   checkRange(recursionLimit, 1, `recursionLimit of pipeline "${plan.name}"`);
   checkRange(concurrency, 1, `concurrency of pipeline "${plan.name}"`);
   return { plan, checkpointer, recursionLimit, concurrency };

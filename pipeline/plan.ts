@@ -110,8 +110,8 @@ function checkNames(
 ): void {
   if (!nodes.has(start)) {
     throw new TypeError(
-      `Cannot define pipeline "${pipelineName}": start is "${start}", which is no node; the ` +
-        `nodes are ${quoted(nodes)}`,
+      `Cannot define pipeline "${pipelineName}": start is ${JSON.stringify(start)}, which is no ` +
+        `node; the nodes are ${quoted(nodes)}`,
     );
   }
   for (const node of nodes) {

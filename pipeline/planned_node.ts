@@ -4,6 +4,7 @@
  * @module
  */
 
+import { quoted } from "./errors.ts";
 import type { Node, NodeContext, NodeOptions, RetryOptions } from "./definition.ts";
 
 /** The node ids of checkpoints that record no node visit. */
@@ -56,14 +57,8 @@ export function planNode<State>(
       `Cannot define ${where}: it must be a function, or an object with a function "run"`,
     );
   }
-  const { run, retry, timeoutMs, ...unknown } = options;
-  const [option] = Object.keys(unknown);
-  if (option !== undefined) {
-    throw new TypeError(
-      `Cannot define ${where}: it has no option "${option}"; its options are "run", "retry" and ` +
-        `"timeoutMs"`,
-    );
-  }
+  const { run, retry, timeoutMs } = options;
+  refuseUnknownOptions(options, ["run", "retry", "timeoutMs"], where);
   if (retry !== undefined) checkRetry(retry, where);
   if (timeoutMs !== undefined) checkRange(timeoutMs, 1, `timeoutMs of ${where}`);
   const isLimited = timeoutMs !== undefined && timeoutMs <= LONGEST_TIMER_MS;
@@ -71,15 +66,38 @@ export function planNode<State>(
   return { name, taskIdPart: escapeName(name), run, retry, timeoutMs: limit };
 }
 
-function checkRetry({ attempts, delayMs = 0 }: RetryOptions, where: string): void {
-  checkRange(attempts, 1, `retry.attempts of ${where}`);
-  checkRange(delayMs, 0, `retry.delayMs of ${where}`);
+function checkRetry(retry: RetryOptions, where: string): void {
+  if (typeof retry !== "object" || retry === null) {
+    throw new TypeError(`Cannot define ${where}: retry must be an object with attempts`);
+  }
+  refuseUnknownOptions(retry, ["attempts", "delayMs"], `retry of ${where}`);
+  checkRange(retry.attempts, 1, `retry.attempts of ${where}`);
+  checkRange(retry.delayMs ?? 0, 0, `retry.delayMs of ${where}`);
+}
+
+/**
+ * Refuses options that nobody knows: what was misspelt would go unheard.
+ *
+ * @throws {TypeError} Naming the first unknown option and the known ones.
+ */
+export function refuseUnknownOptions(
+  options: object,
+  known: readonly string[],
+  where: string,
+): void {
+  for (const option of Object.keys(options)) {
+    if (known.includes(option)) continue;
+    throw new TypeError(
+      `Cannot define ${where}: it has no option "${option}"; its options are ${quoted(known)}`,
+    );
+  }
 }
 
 /** Refuses a number below its least value; `NaN` and other types are refused too. */
 export function checkRange(value: number, least: number, what: string): void {
   if (typeof value === "number" && value >= least) return;
-  throw new RangeError(`Cannot use ${value} as ${what}: it must be a number of at least ${least}`);
+  const shown = typeof value === "string" ? `"${value}"` : String(value);
+  throw new RangeError(`Cannot use ${shown} as ${what}: it must be a number of at least ${least}`);
 }
 
 /** Keeps the parts of a task id apart, whatever the names hold. */

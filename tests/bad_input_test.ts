@@ -78,6 +78,12 @@ const refused: readonly Refusal[] = [
   ["a node that is nothing", node(undefined), ['"build"', "function"]],
   ["a node without run", node({ retry: { attempts: 2 } }), ['"build"', '"run"']],
   ["an unknown node option", node({ run: () => {}, retries: 3 }), ['"build"', '"retries"']],
+  [
+    "an unknown retry option",
+    node({ run: () => {}, retry: { attempts: 3, delay: 5 } }),
+    ['"build"', '"delay"', '"delayMs"'],
+  ],
+  ["a retry that is nothing", node({ run: () => {}, retry: null }), ['"build"', "retry"]],
   ["a reducer that is no function", { reducers: { log: "append" } }, ['"log"', "function"]],
   [
     "a reducer for no field of the schema",
@@ -127,6 +133,16 @@ Deno.test("an option out of its range is refused with its name and value", () =>
   }
   const { message } = assertThrows(() => define({}, { concurrency: -7 }), RangeError);
   assertStringIncludes(message, "-7");
+});
+
+Deno.test("an option that a pipeline does not have is refused by name", () => {
+  const { message } = assertThrows(
+    () => define({}, { checkpointr: new MemoryCheckpointer() }),
+    TypeError,
+  );
+  for (const word of ['"checkpointr"', '"factory"', '"checkpointer"']) {
+    assertStringIncludes(message, word);
+  }
 });
 
 Deno.test("options at the edge of their ranges are taken", () => {
