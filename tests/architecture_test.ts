@@ -20,6 +20,7 @@ const PROTOCOL = ["pipeline/checkpointer.ts", "pipeline/record.ts", "pipeline/ch
 const DRIVERS: Readonly<Record<string, readonly string[]>> = {
   memory: [],
   file: ["@std/path"],
+  postgres: ["@db/postgres"],
 };
 
 interface Module {

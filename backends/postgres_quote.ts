@@ -1,0 +1,35 @@
+/**
+ * Values as SQL text, for drivers to which text without parameters is the quickest way.
+ *
+ * @module
+ */
+
+/**
+ * A value as a dollar-quoted literal, which no setting of the server reads differently. The tag is
+ * random and does not occur in the value, so nothing in the value can end it.
+ * Source: https://www.postgresql.org/docs/current/sql-syntax-lexical.html
+ *
+ * @param text Well-formed text without NUL, which Postgres has no form for.
+ */
+export function quote(text: string): string {
+  for (;;) {
+    const tag = `$q${crypto.getRandomValues(new Uint32Array(1))[0]?.toString(36)}$`;
+    // A value that ends with the beginning of the tag would end the literal too early.
+    if (!`${text}$`.includes(tag)) return tag + text + tag;
+  }
+}
+
+/** A value as a literal, `NULL` if there is none. */
+export function quoteOrNull(text: string | null | undefined): string {
+  return text === null || text === undefined ? "NULL" : quote(text);
+}
+
+/** Whether Postgres has a form for a text; it has none for NUL and lone surrogates. */
+export function isStorableText(text: string): boolean {
+  return text.isWellFormed() && !text.includes("\0");
+}
+
+/** Whether `jsonb` takes what JSON text holds: in JSON text, what it refuses is escaped. */
+export function isStorableJson(json: string): boolean {
+  return !/\\u(?:0000|d[89a-f][0-9a-f]{2})/i.test(json);
+}

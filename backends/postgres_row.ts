@@ -1,0 +1,104 @@
+/**
+ * A checkpoint as a row: the Python framework's columns, readable by anyone, then ours.
+ *
+ * @module
+ */
+
+import type { CheckpointRecord } from "../pipeline/checkpointer.ts";
+import { fromStored, toStored } from "../pipeline/record.ts";
+import type { Row } from "./postgres_client.ts";
+import { keyOf } from "./postgres_names.ts";
+import { isStorableJson, isStorableText } from "./postgres_quote.ts";
+
+/** A row as it is written. */
+export interface StoredRow {
+  /** Key of the pipeline's name. */
+  readonly pipeline: string;
+  /** Key of the run's id. */
+  readonly run: string;
+  /** The sequence. */
+  readonly sequence: number;
+  /** Key of the node id. */
+  readonly node: string;
+  /** The state as JSON text. */
+  readonly state: string;
+  /** The completed nodes as JSON text; an empty list where `jsonb` refuses them. */
+  readonly completedNodes: string;
+  /** Whether the run is paused. */
+  readonly paused: boolean;
+  /** Why; `undefined` also where no column can hold it. */
+  readonly pauseReason: string | undefined;
+  /** What the run is doing. */
+  readonly status: string;
+  /** Key of the writer's id. */
+  readonly writer: string;
+  /** The rest as JSON text, and whatever the other columns cannot hold. */
+  readonly details: string;
+}
+
+/** The row of a record. */
+export async function toRow(record: CheckpointRecord): Promise<StoredRow> {
+  const { state, completed_nodes, ...rest } = toStored(record);
+  const [pipeline, run, node, writer] = await Promise.all(
+    [record.pipelineName, record.runId, record.nodeId, record.writer].map(keyOf),
+  );
+  const nodes = JSON.stringify(completed_nodes);
+  const hasStorableNodes = isStorableJson(nodes);
+  const { pauseReason = "" } = record;
+  const details = {
+    ...rest,
+    // What a column holds as it is need not be held twice.
+    pipeline_name: unless(pipeline, record.pipelineName),
+    run_id: unless(run, record.runId),
+    node_id: unless(node, record.nodeId),
+    writer: unless(writer, record.writer),
+    sequence: undefined,
+    status: undefined,
+    paused: undefined,
+    pause_reason: isStorableText(pauseReason) ? undefined : pauseReason,
+    completed_nodes: hasStorableNodes ? undefined : completed_nodes,
+  };
+  return {
+    pipeline: pipeline ?? "",
+    run: run ?? "",
+    node: node ?? "",
+    writer: writer ?? "",
+    sequence: record.sequence,
+    state: JSON.stringify(state),
+    completedNodes: hasStorableNodes ? nodes : "[]",
+    paused: record.paused,
+    pauseReason: isStorableText(pauseReason) ? record.pauseReason : undefined,
+    status: record.status,
+    details: JSON.stringify(details),
+  };
+}
+
+/**
+ * The record of a row.
+ *
+ * @throws {TypeError} If the row is no checkpoint.
+ * @throws {RecordVersionError} If a newer version of this package wrote it.
+ */
+export function fromRow(row: Row): CheckpointRecord {
+  const { details, state, completed_nodes, created_at, ...columns } = row;
+  const where = `checkpoint ${row.sequence} of run "${row.run_id}" in Postgres`;
+  const stored = {
+    ...withoutNull(columns),
+    state: parse(state),
+    completed_nodes: parse(completed_nodes),
+    ...parse(details),
+  };
+  return fromStored(stored, where, String(created_at));
+}
+
+function withoutNull(columns: Row): object {
+  return Object.fromEntries(Object.entries(columns).filter(([, value]) => value !== null));
+}
+
+function parse(json: unknown): object | undefined {
+  return typeof json === "string" ? JSON.parse(json) : undefined;
+}
+
+function unless(key: string | undefined, name: string): string | undefined {
+  return key === name ? undefined : name;
+}
