@@ -29,54 +29,54 @@ export interface Pool {
 export function makePool(options: ConnectionOptions, size: number): Pool {
   const idle: Connection[] = [];
   const waiting: (() => void)[] = [];
-  const closing: Promise<void>[] = [];
+  const running = new Set<Promise<unknown>>();
   let used = 0;
-  let isClosed = false;
 
-  const take = async (): Promise<Connection> => {
-    if (used >= size) await new Promise<void>((resolve) => waiting.push(resolve));
-    else used++;
-    return idle.pop() ?? await openOrLeave();
+  /** Waits for one of the places that connections have; who waits longest gets the next. */
+  const takePlace = async () => {
+    if (used < size) used++;
+    else await new Promise<void>((resolve) => waiting.push(resolve));
   };
-  /** Gives the place of a connection to who waits longest, or frees it. */
-  const leave = () => {
+  const leavePlace = () => {
     const next = waiting.shift();
     if (next === undefined) used--;
     else next();
   };
-  const openOrLeave = async () => {
+
+  /** Has `close` wait for a promise. */
+  const untilDone = <T>(promise: Promise<T>): Promise<T> => {
+    const settled = promise.then(() => {}, () => {}).finally(() => running.delete(settled));
+    running.add(settled);
+    return promise;
+  };
+
+  const runInPlace = async (text: string): Promise<readonly Row[]> => {
+    const connection = idle.pop() ?? await open(options);
     try {
-      return await open(options);
+      const { rows } = await connection.queryObject(text);
+      idle.push(connection);
+      return rows.filter(isRow);
     } catch (error) {
-      leave();
+      // Not waited for: a lost connection may take its time to end.
+      if (isConnectionLost(error)) untilDone(end(connection));
+      else idle.push(connection);
       throw error;
     }
   };
-  const giveBack = (connection: Connection, isLost: boolean) => {
-    if (isLost || isClosed) closing.push(end(connection));
-    else idle.push(connection);
-    leave();
+  const run = async (text: string): Promise<readonly Row[]> => {
+    await takePlace();
+    try {
+      return await runInPlace(text);
+    } finally {
+      leavePlace();
+    }
   };
 
   return {
-    async run(text) {
-      const connection = await take();
-      let isLost = true;
-      try {
-        const { rows } = await connection.queryObject(text);
-        isLost = false;
-        return rows.filter(isRow);
-      } catch (error) {
-        isLost = isConnectionLost(error);
-        throw error;
-      } finally {
-        giveBack(connection, isLost);
-      }
-    },
+    run: (text) => untilDone(run(text)),
     async close() {
-      isClosed = true;
-      while (used > 0) await new Promise<void>((resolve) => setTimeout(resolve, 5));
-      await Promise.all([...closing, ...idle.splice(0).map(end)]);
+      while (running.size > 0) await Promise.all(running);
+      await Promise.all(idle.splice(0).map(end));
     },
   };
 }
