@@ -35,6 +35,7 @@ import {
   historySql,
   latestSql,
   listSql,
+  NULL_REFUSED,
   postgresSchema,
   type RunKey,
   saveSql,
@@ -133,10 +134,14 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
    * @throws {PostgresError} If Postgres refused it or could not be reached.
    */
   async save(record: CheckpointRecord): Promise<void> {
-    const rows = await this.#query(
-      "save a checkpoint",
-      saveSql(this.#tableName, await toRow(record)),
-    );
+    const sql = saveSql(this.#tableName, await toRow(record));
+    let rows: readonly Row[];
+    try {
+      rows = await this.#query("save a checkpoint", sql);
+    } catch (cause) {
+      if (!(cause instanceof PostgresError) || cause.code !== NULL_REFUSED) throw cause;
+      throw new CheckpointConflictError(record, { cause });
+    }
     if (rows.length === 0) throw new CheckpointConflictError(record);
   }
 

@@ -46,7 +46,7 @@ export type PostgresClient = DenoClient | DenoPool | NodeClient | PostgresJsClie
  * @throws {TypeError} If it has no known shape, listing those that are known.
  */
 export function runnerFor(client: unknown): RunSql {
-  if (has(client, "unsafe")) return async (text) => toRows(await client.unsafe(text));
+  if (has(client, "unsafe")) return async (text) => toRows(await simple(client.unsafe(text)));
   if (has(client, "queryObject")) {
     return async (text) => toRows(rowsOf(await client.queryObject(text)));
   }
@@ -57,6 +57,11 @@ export function runnerFor(client: unknown): RunSql {
       "Pool of node-postgres, the sql function of postgres.js, a Pool of @neondatabase/serverless, " +
       "or a PGlite",
   );
+}
+
+/** Has postgres.js send a statement as one message, without asking first what it takes. */
+function simple(query: unknown): unknown {
+  return has(query, "simple") ? query.simple() : query;
 }
 
 type Method<Name extends string> = { readonly [Key in Name]: (...args: unknown[]) => unknown };

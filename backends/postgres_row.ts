@@ -32,6 +32,8 @@ export interface StoredRow {
   readonly status: string;
   /** Key of the writer's id. */
   readonly writer: string;
+  /** Time of the save by the writer's clock; `undefined` where the column would change it. */
+  readonly savedAt: string | undefined;
   /** The rest as JSON text, and whatever the other columns cannot hold. */
   readonly details: string;
 }
@@ -45,6 +47,7 @@ export async function toRow(record: CheckpointRecord): Promise<StoredRow> {
   const nodes = JSON.stringify(completed_nodes);
   const hasStorableNodes = isStorableJson(nodes);
   const { pauseReason = "" } = record;
+  const savedAt = isIsoTime(record.savedAt) ? record.savedAt : undefined;
   const details = {
     ...rest,
     // What a column holds as it is need not be held twice.
@@ -56,6 +59,7 @@ export async function toRow(record: CheckpointRecord): Promise<StoredRow> {
     status: undefined,
     paused: undefined,
     pause_reason: isStorableText(pauseReason) ? undefined : pauseReason,
+    saved_at: unless(savedAt, record.savedAt),
     completed_nodes: hasStorableNodes ? undefined : completed_nodes,
   };
   return {
@@ -69,6 +73,7 @@ export async function toRow(record: CheckpointRecord): Promise<StoredRow> {
     paused: record.paused,
     pauseReason: isStorableText(pauseReason) ? record.pauseReason : undefined,
     status: record.status,
+    savedAt,
     details: JSON.stringify(details),
   };
 }
@@ -80,7 +85,7 @@ export async function toRow(record: CheckpointRecord): Promise<StoredRow> {
  * @throws {RecordVersionError} If a newer version of this package wrote it.
  */
 export function fromRow(row: Row): CheckpointRecord {
-  const { details, state, completed_nodes, created_at, ...columns } = row;
+  const { details, state, completed_nodes, ...columns } = row;
   const where = `checkpoint ${row.sequence} of run "${row.run_id}" in Postgres`;
   const stored = {
     ...withoutNull(columns),
@@ -88,7 +93,7 @@ export function fromRow(row: Row): CheckpointRecord {
     completed_nodes: parse(completed_nodes),
     ...parse(details),
   };
-  return fromStored(stored, where, String(created_at));
+  return fromStored(stored, where, "");
 }
 
 function withoutNull(columns: Row): object {
@@ -97,6 +102,11 @@ function withoutNull(columns: Row): object {
 
 function parse(json: unknown): object | undefined {
   return typeof json === "string" ? JSON.parse(json) : undefined;
+}
+
+/** Whether a time is of the one form in which it is read back. */
+function isIsoTime(time: string): boolean {
+  return /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(time) && !Number.isNaN(Date.parse(time));
 }
 
 function unless(key: string | undefined, name: string): string | undefined {
