@@ -28,6 +28,7 @@ import { makePool, type Pool } from "./postgres_pool.ts";
 import { retrying } from "./postgres_retry.ts";
 import { fromRow, toRow } from "./postgres_row.ts";
 import {
+  checkTableName,
   COLUMNS,
   columnsSql,
   createSql,
@@ -113,11 +114,7 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
         "Cannot make a PostgresCheckpointer: pass exactly one of `url` and `client`",
       );
     }
-    if (!/^[A-Za-z0-9_]+$/.test(tableName)) {
-      throw new TypeError(
-        `Cannot use "${tableName}" as a table: its name may hold letters, digits and _ only`,
-      );
-    }
+    checkTableName(tableName);
     refuseBelow(1, poolSize, "poolSize");
     refuseBelow(0, retryForMs, "retryForMs");
     this.#tableName = tableName;

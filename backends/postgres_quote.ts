@@ -24,9 +24,12 @@ export function quoteOrNull(text: string | null | undefined): string {
   return text === null || text === undefined ? "NULL" : quote(text);
 }
 
-/** Whether Postgres has a form for a text; it has none for NUL and lone surrogates. */
+/**
+ * Whether a text comes back from a column as it was: Postgres has no form for NUL and lone
+ * surrogates, and some drivers take a byte order mark off what they read.
+ */
 export function isStorableText(text: string): boolean {
-  return text.isWellFormed() && !text.includes("\0");
+  return text.isWellFormed() && !text.includes("\0") && !text.startsWith("\ufeff");
 }
 
 /** Whether `jsonb` takes what JSON text holds: in JSON text, what it refuses is escaped. */

@@ -38,8 +38,10 @@ export const COLUMNS: ReadonlyMap<string, string> = new Map([
  * They may be run again and again.
  *
  * @param tableName Name of the table. Default `firefly_checkpoints`.
+ * @throws {TypeError} If the name holds anything but letters, digits and `_`.
  */
 export function postgresSchema(tableName = "firefly_checkpoints"): string {
+  checkTableName(tableName);
   const table = quoteName(tableName);
   return `CREATE TABLE IF NOT EXISTS ${table} (
   pipeline_name TEXT NOT NULL,
@@ -170,7 +172,18 @@ function isRun({ pipeline, run }: RunKey): string {
   return `pipeline_name = ${quote(pipeline)} AND run_id = ${quote(run)}`;
 }
 
-/** A name as it is; only letters, digits and `_` come here. */
+/**
+ * Refuses what is no plain name of a table, so that it can stand in SQL as it is.
+ *
+ * @throws {TypeError} Unless it is text of letters, digits and `_`.
+ */
+export function checkTableName(tableName: unknown): asserts tableName is string {
+  if (typeof tableName === "string" && /^[A-Za-z0-9_]+$/.test(tableName)) return;
+  throw new TypeError(
+    `Cannot use "${tableName}" as a table: its name may hold letters, digits and _ only`,
+  );
+}
+
 function quoteName(tableName: string): string {
   return `"${tableName}"`;
 }
