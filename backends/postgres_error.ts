@@ -21,13 +21,16 @@ export class PostgresError extends Error {
   }
 }
 
+/** By its classes: Node's `EPIPE` has five letters too. */
+const SQLSTATE = /^(?:\d[\dA-Z]|F0|HV|P0|XX)[\dA-Z]{3}$/;
+
 /** The SQLSTATE of a driver's error: node-postgres, postgres.js and PGlite, or @db/postgres. */
 export function sqlStateOf(error: unknown): string | undefined {
   if (typeof error !== "object" || error === null) return undefined;
   const fields: unknown = "fields" in error ? error.fields : undefined;
   for (const source of [error, fields]) {
     if (typeof source !== "object" || source === null || !("code" in source)) continue;
-    if (typeof source.code === "string" && /^[0-9A-Z]{5}$/.test(source.code)) return source.code;
+    if (typeof source.code === "string" && SQLSTATE.test(source.code)) return source.code;
   }
   return undefined;
 }
