@@ -25,7 +25,7 @@ import {
 import { PostgresError, reasonOf, sqlStateOf } from "./postgres_error.ts";
 import { keyOf } from "./postgres_names.ts";
 import { makePool, type Pool } from "./postgres_pool.ts";
-import { retrying } from "./postgres_retry.ts";
+import { answered, retrying } from "./postgres_retry.ts";
 import { fromRow, toRow } from "./postgres_row.ts";
 import {
   checkTableName,
@@ -59,6 +59,11 @@ export type PostgresCheckpointerOptions =
      * restarts. Default 15,000.
      */
     readonly retryForMs?: number;
+    /**
+     * How long a statement may take, in milliseconds; after that its connection counts as lost.
+     * Default 30,000.
+     */
+    readonly timeoutMs?: number;
   }
   & (
     | {
@@ -104,11 +109,11 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
    * Takes where to connect, or a client; nothing is opened yet.
    *
    * @throws {TypeError} If there is neither or both of `url` and `client`, or one is not usable.
-   * @throws {RangeError} If `poolSize` or `retryForMs` is out of its range.
+   * @throws {RangeError} If `poolSize` `retryForMs` or `timeoutMs` is out of its range.
    */
   constructor(options: PostgresCheckpointerOptions) {
-    const { url, client, tableName = "firefly_checkpoints", poolSize = 3, retryForMs = 15_000 } =
-      options;
+    const { url, client, tableName = "firefly_checkpoints" } = options;
+    const { poolSize = 3, retryForMs = 15_000, timeoutMs = 30_000 } = options;
     if ((url === undefined) === (client === undefined)) {
       throw new TypeError(
         "Cannot make a PostgresCheckpointer: pass exactly one of `url` and `client`",
@@ -117,10 +122,11 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
     checkTableName(tableName);
     refuseBelow(1, poolSize, "poolSize");
     refuseBelow(0, retryForMs, "retryForMs");
+    refuseBelow(1, timeoutMs, "timeoutMs");
     this.#tableName = tableName;
     this.#retryForMs = retryForMs;
-    this.#pool = url === undefined ? undefined : makePool(parseUrl(url), poolSize);
-    this.#run = this.#pool?.run ?? runnerFor(client);
+    this.#pool = url === undefined ? undefined : makePool(parseUrl(url), poolSize, timeoutMs);
+    this.#run = this.#pool?.run ?? runnerWithin(timeoutMs, client);
   }
 
   /**
@@ -240,6 +246,11 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
       );
     }
   }
+}
+
+function runnerWithin(timeoutMs: number, client: unknown): RunSql {
+  const run = runnerFor(client);
+  return (text) => answered(run(text), timeoutMs);
 }
 
 async function runKey(pipelineName: string, runId: string): Promise<RunKey> {

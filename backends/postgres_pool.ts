@@ -7,6 +7,7 @@
 
 import type { DenoClient, Row } from "./postgres_client.ts";
 import { isConnectionLost } from "./postgres_error.ts";
+import { answered } from "./postgres_retry.ts";
 import type { ConnectionOptions } from "./postgres_url.ts";
 
 /** A connection of our own. */
@@ -25,8 +26,11 @@ export interface Pool {
   close(): Promise<void>;
 }
 
-/** Opens connections to one server, at most `size` at a time. */
-export function makePool(options: ConnectionOptions, size: number): Pool {
+/**
+ * Opens connections to one server, at most `size` at a time. One that gives no answer for
+ * `timeoutMs` counts as lost.
+ */
+export function makePool(options: ConnectionOptions, size: number, timeoutMs: number): Pool {
   const idle: Connection[] = [];
   const waiting: (() => void)[] = [];
   const running = new Set<Promise<unknown>>();
@@ -50,10 +54,21 @@ export function makePool(options: ConnectionOptions, size: number): Pool {
     return promise;
   };
 
-  const runInPlace = async (text: string): Promise<readonly Row[]> => {
-    const connection = idle.pop() ?? await open(options);
+  const opened = async (): Promise<Connection> => {
+    const opening = open(options);
     try {
-      const { rows } = await connection.queryObject(text);
+      return await answered(opening, timeoutMs);
+    } catch (error) {
+      // One that opens after all is of no use to anybody.
+      opening.then(end, () => {});
+      throw error;
+    }
+  };
+
+  const runInPlace = async (text: string): Promise<readonly Row[]> => {
+    const connection = idle.pop() ?? await opened();
+    try {
+      const { rows } = await answered(connection.queryObject(text), timeoutMs);
       idle.push(connection);
       return rows.filter(isRow);
     } catch (error) {

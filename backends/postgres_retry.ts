@@ -1,5 +1,6 @@
 /**
- * Trying again while a server restarts or a connection is lost.
+ * Trying again while a server restarts or a connection is lost, and telling a lost one by its
+ * silence.
  *
  * @module
  */
@@ -25,5 +26,24 @@ export async function retrying<T>(forMs: number, work: () => Promise<T>): Promis
       if (!isPassing(error) || performance.now() + pauseMs > deadline) throw error;
       await new Promise<void>((resolve) => setTimeout(resolve, pauseMs));
     }
+  }
+}
+
+/**
+ * Waits for an answer, but not for ever: a server that is gone without a word, and some drivers
+ * whose connections are ended, never give one.
+ *
+ * @throws {Deno.errors.TimedOut} If there is none in time; the statement may have had its effect.
+ */
+export async function answered<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => late.reject(new Deno.errors.TimedOut(`no answer in ${timeoutMs} ms`)),
+    timeoutMs,
+  );
+  try {
+    return await Promise.race([answer, late.promise]);
+  } finally {
+    clearTimeout(timer);
   }
 }
