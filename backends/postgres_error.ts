@@ -65,6 +65,12 @@ const LOST: ReadonlySet<unknown> = new Set([
   "ETIMEDOUT",
 ]);
 
+/** How the drivers begin what they say of a lost connection, where it has no name or code. */
+const LOST_MESSAGES: readonly string[] = [
+  "Connection terminated",
+  "Could not check if server accepts SSL connections",
+];
+
 /**
  * Whether a connection may be of no use after an error. One that still works answers with a
  * SQLSTATE, and not with one about the connection or the server's end.
