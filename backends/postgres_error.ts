@@ -87,7 +87,7 @@ export function isPassing(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code: unknown = "code" in error ? error.code : undefined;
   return LOST.has(error.name) || LOST.has(code) ||
-    error.message.startsWith("Connection terminated");
+    LOST_MESSAGES.some((beginning) => error.message.startsWith(beginning));
 }
 
 /** What an error says. */
