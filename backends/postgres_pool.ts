@@ -6,9 +6,9 @@
  */
 
 import type { DenoClient, Row } from "./postgres_client.ts";
-import { isConnectionLost } from "./postgres_error.ts";
+import { isConnectionLost, PostgresError } from "./postgres_error.ts";
 import { answered } from "./postgres_retry.ts";
-import type { ConnectionOptions } from "./postgres_url.ts";
+import { type ConnectionOptions, withEnvironment } from "./postgres_url.ts";
 
 /** A connection of our own. */
 export interface Connection extends DenoClient {
@@ -103,7 +103,7 @@ interface Driver {
 
 async function open(options: ConnectionOptions): Promise<Connection> {
   const { Client } = await loadDriver();
-  const connection = new Client(options);
+  const connection = new Client(withEnvironment(options));
   await connection.connect();
   return connection;
 }
@@ -112,7 +112,7 @@ async function loadDriver(): Promise<Driver> {
   try {
     return await import("@db/postgres");
   } catch (cause) {
-    throw new TypeError(
+    throw new PostgresError(
       "Cannot load the Postgres driver: add it with `deno add jsr:@db/postgres`, or pass a client " +
         "of your own as `client`",
       { cause },

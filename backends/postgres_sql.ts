@@ -175,12 +175,12 @@ function isRun({ pipeline, run }: RunKey): string {
 /**
  * Refuses what is no plain name of a table, so that it can stand in SQL as it is.
  *
- * @throws {TypeError} Unless it is text of letters, digits and `_`.
+ * @throws {TypeError} Unless it is text of at most 63 letters, digits and `_`; Postgres cuts longer names.
  */
 export function checkTableName(tableName: unknown): asserts tableName is string {
-  if (typeof tableName === "string" && /^[A-Za-z0-9_]+$/.test(tableName)) return;
+  if (typeof tableName === "string" && /^[A-Za-z0-9_]{1,63}$/.test(tableName)) return;
   throw new TypeError(
-    `Cannot use "${tableName}" as a table: its name may hold letters, digits and _ only`,
+    `Cannot use "${tableName}" as a table: its name may hold up to 63 letters, digits and _`,
   );
 }
 

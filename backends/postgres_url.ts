@@ -51,7 +51,8 @@ export function parseUrl(url: string | URL): ConnectionOptions {
       `Cannot connect to Postgres: its URL must begin with postgresql://, not with ${protocol}//`,
     );
   }
-  const host = decodeURIComponent(hostname) || searchParams.get("host") || undefined;
+  const named = hostname === NO_HOST ? "" : decodeURIComponent(hostname);
+  const host = named || searchParams.get("host") || undefined;
   const isSocket = host?.startsWith("/") === true;
   const hostType: ConnectionOptions["host_type"] = isSocket ? "socket" : "tcp";
   return {
@@ -68,9 +69,25 @@ export function parseUrl(url: string | URL): ConnectionOptions {
   };
 }
 
+/**
+ * Fills in `PGSSLMODE`, the one variable that `@db/postgres` does not look at itself. Where reading
+ * it is not permitted, it is not asked for.
+ *
+ * @throws {TypeError} If its value is no `sslmode`.
+ */
+export function withEnvironment(options: ConnectionOptions): ConnectionOptions {
+  if (options.tls !== undefined || options.host_type === "socket") return options;
+  const { state } = Deno.permissions.querySync({ name: "env", variable: "PGSSLMODE" });
+  const mode = state === "granted" ? Deno.env.get("PGSSLMODE") : undefined;
+  return mode === undefined ? options : { ...options, tls: tlsByMode(mode) };
+}
+
+/** Stands where a URL has a user but no host, which libpq takes and the URL standard does not. */
+const NO_HOST = "no-host.invalid";
+
 function parse(url: string | URL): URL {
   try {
-    return new URL(url);
+    return new URL(String(url).replace(/^(\w+:\/\/[^/?#@]*@)(?=[/?#]|$)/, `$1${NO_HOST}`));
   } catch {
     // Neither the text nor the cause: both hold the password.
     throw new TypeError(
@@ -82,7 +99,10 @@ function parse(url: string | URL): URL {
 
 function tlsOf(parameters: URLSearchParams): ConnectionOptions["tls"] {
   const mode = parameters.get("sslmode") ?? (parameters.get("ssl") === "true" ? "require" : null);
-  if (mode === null) return undefined;
+  return mode === null ? undefined : tlsByMode(mode);
+}
+
+function tlsByMode(mode: string): ConnectionOptions["tls"] {
   if (Object.hasOwn(TLS_BY_MODE, mode)) return TLS_BY_MODE[mode];
   throw new TypeError(
     `Cannot connect to Postgres: sslmode "${mode}" is none of ${

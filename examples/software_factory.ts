@@ -1,5 +1,7 @@
 // A software factory that survives a failure: its run stops in one process and goes on in another.
 // Run: deno task example
+// With PG_DSN=postgresql://user:password@host/database it does so in files, then in Postgres.
+import { CheckpointSaveError } from "@firefly/pipeline";
 import { setTimeout as delay } from "node:timers/promises";
 import { softwareFactory } from "./software_factory/factory.ts";
 import { openJournal } from "./software_factory/journal.ts";
@@ -12,12 +14,16 @@ const REQUIREMENTS = new URL("./requirements.md", import.meta.url);
 /** The whole story: a run that fails here, is finished elsewhere, and is looked at here again. */
 async function failAndRecover(store: Store): Promise<void> {
   const folder = await prepareFolder();
-  const { factory, journal } = openFactory(store, folder);
+  await using closing = new AsyncDisposableStack();
+  const { factory, journal } = openFactory(store, folder, closing);
   const runId = `build-${crypto.randomUUID().slice(0, 4)}`;
 
   printTitle(`process ${Deno.pid} starts run ${runId}, kept in ${store.name}`);
-  print([`  folder       ${folder}`]);
-  print([`  checkpoints  ${store.placeOf(folder, factory.name, runId)}`]);
+  const places = [
+    `  folder       ${folder}`,
+    `  checkpoints  ${store.placeOf(folder, factory.name, runId)}`,
+  ].join("\n");
+  print([places]);
   print();
   const requirements = await Deno.readTextFile(REQUIREMENTS);
   const result = await factory.invoke({ requirements }, { runId });
@@ -41,14 +47,15 @@ async function failAndRecover(store: Store): Promise<void> {
   printHistory((await Array.fromAsync(factory.history(runId))).reverse());
   print();
   print(["  Everything is still there to look at; delete it when you have seen enough:"]);
-  print([`  ${folder}`]);
+  print([places]);
   if (!isGood) Deno.exitCode = 1;
 }
 
 /** What the second process does. */
 async function resume(store: Store, folder: string, runId: string): Promise<void> {
   printTitle(`process ${Deno.pid} goes on with run ${runId}`);
-  const { factory } = openFactory(store, folder);
+  await using closing = new AsyncDisposableStack();
+  const { factory } = openFactory(store, folder, closing);
   const result = await factory.resume(runId, { by: `process ${Deno.pid}` });
   if (result.status !== "completed") Deno.exitCode = 1;
 }
@@ -64,10 +71,10 @@ async function resumeElsewhere(store: Store, folder: string, runId: string): Pro
   if (!success) throw new Error(`The second process ended with code ${code}`);
 }
 
-function openFactory(store: Store, folder: string) {
+function openFactory(store: Store, folder: string, closing: AsyncDisposableStack) {
   const journal = openJournal(`${folder}/effects.jsonl`);
   const factory = softwareFactory(folder, journal, {
-    checkpointer: store.open(folder),
+    checkpointer: store.open(folder, closing),
     onEvent: progressReporter(store, journal),
   });
   return { factory, journal };
@@ -88,5 +95,14 @@ if (command === "--resume" && folder !== undefined && runId !== undefined) {
   if (store === undefined) throw new Error(`There is no store "${storeName}" here`);
   await resume(store, folder, runId);
 } else {
-  for (const store of availableStores()) await failAndRecover(store);
+  for (const store of availableStores()) {
+    try {
+      await failAndRecover(store);
+    } catch (error) {
+      // The store is not there: no driver, no server, no permission. The others may be.
+      if (!(error instanceof CheckpointSaveError)) throw error;
+      console.error(error.message);
+      Deno.exitCode = 1;
+    }
+  }
 }

@@ -26,9 +26,11 @@ export type { Harness, Store } from "./suite/store.ts";
  * @param harness Opens the stores, one for each test.
  */
 export function checkpointerSuite(name: string, harness: Harness): void {
+  if (harness.ignore !== undefined) console.warn(`${name} is not tested: ${harness.ignore}`);
   const test: Test = (behaviour, body) => {
     Deno.test({
       name: `${name}: ${behaviour}`,
+      ignore: harness.ignore !== undefined,
       // Off by default since Deno 2.9: a store that leaks must fail.
       sanitizeOps: true,
       sanitizeResources: true,

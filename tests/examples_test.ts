@@ -2,13 +2,22 @@ import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert"
 import { fromFileUrl, join, toFileUrl } from "@std/path";
 import { splitRequirements } from "../examples/software_factory/requirements.ts";
 import { configArgs } from "../tools/deno_args.ts";
+import { findPostgres } from "./servers/postgres.ts";
+import { whyNoPostgresDriver } from "./servers/registry.ts";
+
+const server = await findPostgres();
+const reason = await whyNoPostgresDriver();
 
 const EXAMPLES = new URL("../examples/", import.meta.url);
+
+/** Tested in tests/deploy_test.ts: it is served, not run. */
+const SERVED = ["deploy"];
 
 /** What each example must print; `folder` is where it ran, and where its temporary files are. */
 const CHECKS: Readonly<Record<string, (output: string, folder: string) => Promise<void> | void>> = {
   hello: checkHello,
   map_reduce: checkMapReduce,
+  postgres: checkPostgresWithoutServer,
   software_factory: checkSoftwareFactory,
   support_agent: checkSupportAgent,
 };
@@ -16,7 +25,8 @@ const CHECKS: Readonly<Record<string, (output: string, folder: string) => Promis
 Deno.test("every example has a check", () => {
   const files = [...Deno.readDirSync(EXAMPLES)].filter(({ isFile }) => isFile);
   const names = files.map(({ name }) => name).filter((name) => name.endsWith(".ts"));
-  assertEquals(names.sort(), Object.keys(CHECKS).map((name) => `${name}.ts`));
+  const checked = [...Object.keys(CHECKS), ...SERVED].map((name) => `${name}.ts`);
+  assertEquals(names.sort(), checked.sort());
 });
 
 for (const [name, check] of Object.entries(CHECKS)) {
@@ -27,7 +37,7 @@ for (const [name, check] of Object.entries(CHECKS)) {
 
     const folder = await Deno.makeTempDir();
     try {
-      const output = await run(name, folder);
+      const output = await runWell(name, folder);
       // deno-lint-ignore no-control-regex -- control characters are what must not be there
       assertEquals(output.match(/[\x00-\x09\x0b-\x1f\x7f]/g), null);
       await check(output, folder);
@@ -36,6 +46,63 @@ for (const [name, check] of Object.entries(CHECKS)) {
     }
   });
 }
+
+Deno.test({
+  name: "the factory fails in one process and goes on in another, through @db/postgres",
+  ignore: reason !== undefined,
+  async fn() {
+    await using database = await server.createDatabase();
+    const folder = await Deno.makeTempDir();
+    try {
+      const output = await runWell("software_factory", folder, { PG_DSN: database.dsn });
+      const [inFiles = "", inPostgres = ""] = output.split(/(?=^── process \d+ starts run )/m)
+        .filter((part) => part.includes("starts run"));
+      await checkSoftwareFactory(inFiles);
+      await checkRecovery(inPostgres);
+
+      const place =
+        / {2}checkpoints {2}table firefly_checkpoints, pipeline software-factory, run (.+)$/m;
+      const rows = await database.query(
+        `SELECT node_id, sequence FROM firefly_checkpoints WHERE run_id = '${
+          matchOf(inPostgres, place)
+        }' ORDER BY sequence`,
+      );
+      const lines = [...inPostgres.matchAll(/^ {2}\w+ +.* {3}(row \d+ \(\w+\))$/gm)];
+      assertEquals(
+        lines.map(([, label]) => label),
+        rows.map(({ sequence, node_id }) => `row ${sequence} (${node_id})`),
+      );
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
+
+Deno.test("the factory says when it cannot use the Postgres of PG_DSN, and uses files", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const { code, stdout, stderr } = await run("software_factory", folder, {
+      PG_DSN: server.dsn("no_such_database"),
+    });
+    assertEquals(code, 1, stderr);
+    await checkSoftwareFactory(stdout);
+    // Without the driver it says so instead.
+    assertMatch(stderr, /^Cannot save .*(no_such_database|deno add jsr:@db\/postgres).*\n$/m);
+    assert(!stderr.includes("Uncaught"), stderr);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test({
+  name: "postgres goes on over a client with what it began by URL, through @db/postgres",
+  ignore: reason !== undefined,
+  async fn() {
+    await using database = await server.createDatabase();
+    const output = await runWell("postgres", ".", { PG_DSN: database.dsn });
+    assertMatch(output, /^Run (\S+) is paused\n.*: receipt invoicing\/\1\/bill\/1\n$/);
+  },
+});
 
 Deno.test("hello has at most 15 lines", async () => {
   const lines = (await readExample("hello")).trimEnd().split("\n");
@@ -71,6 +138,13 @@ function checkMapReduce(output: string): void {
   assertMatch(output, /^completed: 100000 words in 1000 chunks, 1002 tasks and \d+ checkpoints/m);
 }
 
+function checkPostgresWithoutServer(output: string): void {
+  assertEquals(
+    output,
+    "Run it with PG_DSN=postgresql://user:password@host/database deno task example postgres\n",
+  );
+}
+
 function checkSupportAgent(output: string): void {
   assertEquals(
     output.split("\n").filter((line) => /^ {2}(paused|completed|outcome) /.test(line)),
@@ -89,6 +163,12 @@ function checkSupportAgent(output: string): void {
 }
 
 async function checkSoftwareFactory(output: string): Promise<void> {
+  await checkStoredLines(output);
+  await checkRecovery(output);
+}
+
+/** What two processes did together, wherever the run is kept. */
+async function checkRecovery(output: string): Promise<void> {
   const first = matchOf(output, /process (\d+) starts run/);
   const second = matchOf(output, /process (\d+) goes on with run/);
   assertNotEquals(first, second);
@@ -104,7 +184,6 @@ async function checkSoftwareFactory(output: string): Promise<void> {
   assertMatch(output, /^ +\d+ {2}__resume__ +running +9 {2}deployer /m);
   assertMatch(output, /^ +\d+ {2}evaluator +completed +11 /m);
 
-  await checkStoredLines(output);
   await checkEffects(matchOf(output, /^ {2}folder +(.+)$/m), Number(first), Number(second));
 }
 
@@ -148,16 +227,25 @@ async function checkEffects(folder: string, first: number, second: number): Prom
 }
 
 /** Runs an example as `deno task example` does, but in a folder of its own. */
-async function run(name: string, folder: string): Promise<string> {
-  const { NO_COLOR: _no, FORCE_COLOR: _force, ...env } = Deno.env.toObject();
+async function run(name: string, folder: string, more: Readonly<Record<string, string>> = {}) {
+  const { NO_COLOR: _no, FORCE_COLOR: _force, PG_DSN: _dsn, ...env } = Deno.env.toObject();
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", ...configArgs(), "-A", examplePath(name)],
     cwd: folder,
     clearEnv: true,
-    env: { ...env, TMPDIR: folder },
+    env: { ...env, TMPDIR: folder, ...more },
   }).output();
-  assertEquals(code, 0, new TextDecoder().decode(stderr));
-  return new TextDecoder().decode(stdout);
+  const [said = "", complained = ""] = [stdout, stderr].map((bytes) =>
+    new TextDecoder().decode(bytes)
+  );
+  return { code, stdout: said, stderr: complained };
+}
+
+/** What an example prints that ends as it should. */
+async function runWell(...args: Parameters<typeof run>): Promise<string> {
+  const { code, stdout, stderr } = await run(...args);
+  assertEquals(code, 0, stderr);
+  return stdout;
 }
 
 function examplePath(name: string): string {

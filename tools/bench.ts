@@ -19,6 +19,7 @@ interface RatioLimit {
 }
 
 const TIME_LIMITS: readonly TimeLimit[] = [
+  { bench: "saves, @db/postgres", units: 50, unit: "save", mostMicroseconds: 1_000 },
   { bench: "cycle of 10,000 steps", units: 10_000, unit: "step", mostMicroseconds: 2 },
   { bench: "cycle of 100,000 steps", units: 100_000, unit: "step", mostMicroseconds: 2 },
   { bench: "fan-out of 1,000 workers", units: 1_000, unit: "worker", mostMicroseconds: 3 },
@@ -26,6 +27,16 @@ const TIME_LIMITS: readonly TimeLimit[] = [
 
 const RATIO_LIMITS: readonly RatioLimit[] = [
   { bench: "checkpointed steps, 100 of them", floor: "bare files, 100 of them", mostTimes: 1.3 },
+  ...["node-postgres", "postgres.js", "@db/postgres"].map((driver) => ({
+    bench: `saves, ${driver}`,
+    floor: `bare inserts, ${driver}`,
+    mostTimes: 1.25,
+  })),
+  {
+    bench: "loads of the latest of 1,000, node-postgres",
+    floor: "bare look-ups, node-postgres",
+    mostTimes: 1.5,
+  },
 ];
 
 interface BenchReport {
@@ -52,7 +63,7 @@ async function runBenches(args: readonly string[]): Promise<ReadonlyMap<string, 
 function show(what: string, measured: string, limit: string, isKept: boolean): boolean {
   const verdict = isKept ? "ok" : "OVER ITS LIMIT";
   console.log(
-    `  ${what.padEnd(36)} ${measured.padStart(18)}   at most ${limit.padEnd(9)} ${verdict}`,
+    `  ${what.padEnd(44)} ${measured.padStart(18)}   at most ${limit.padEnd(9)} ${verdict}`,
   );
   return isKept;
 }
@@ -84,7 +95,7 @@ function checkRatio(limit: RatioLimit, times: ReadonlyMap<string, number>): bool
 await settlePackages();
 const times = await runBenches(Deno.args);
 for (const [name, time] of times) {
-  console.log(`  ${name.padEnd(36)} ${(time / 1e6).toFixed(3).padStart(12)} ms`);
+  console.log(`  ${name.padEnd(44)} ${(time / 1e6).toFixed(3).padStart(12)} ms`);
 }
 console.log("\nAgainst the limits:");
 const kept = [

@@ -1,10 +1,12 @@
 import type { Checkpointer } from "@firefly/pipeline";
 import { FileCheckpointer } from "@firefly/pipeline/file";
+import { PostgresCheckpointer } from "@firefly/pipeline/postgres";
 
 /** A kind of place for checkpoints, and how a person finds them there. */
 export interface Store {
   readonly name: string;
-  open(folder: string): Checkpointer;
+  /** Connections that it opens are closed with the stack. */
+  open(folder: string, closing: AsyncDisposableStack): Checkpointer;
   /** Where all checkpoints of a run lie. */
   placeOf(folder: string, pipelineName: string, runId: string): string;
   /** What one of them is called there. */
@@ -18,7 +20,18 @@ const files: Store = {
   labelOf: (sequence, nodeId) => `${String(sequence).padStart(6, "0")}_${nodeId}.json`,
 };
 
-/** The stores that can be used here without any set-up. */
+function postgres(url: string): Store {
+  return {
+    name: "Postgres",
+    open: (_folder, closing) => closing.use(new PostgresCheckpointer({ url })),
+    placeOf: (_folder, pipelineName, runId) =>
+      `table firefly_checkpoints, pipeline ${pipelineName}, run ${runId}`,
+    labelOf: (sequence, nodeId) => `row ${sequence} (${nodeId})`,
+  };
+}
+
+/** Files, which need no set-up, and the Postgres that PG_DSN names, if it does. */
 export function availableStores(): readonly Store[] {
-  return [files];
+  const url = Deno.env.get("PG_DSN");
+  return url ? [files, postgres(url)] : [files];
 }

@@ -18,6 +18,8 @@ export interface Store {
 
 /** Opens stores of one backend. */
 export interface Harness {
+  /** Why the suite cannot run here, where it cannot: its tests are then ignored. */
+  readonly ignore?: string;
   /** Opens a store that nobody else uses. */
   open(): Promise<Store>;
 }

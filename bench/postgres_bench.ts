@@ -1,0 +1,111 @@
+// @ts-types="npm:@types/pg@8.23.1"
+import pg from "npm:pg@8.23.1";
+import postgres from "npm:postgres@3.4.9";
+import { PostgresCheckpointer, type PostgresClient, postgresSchema } from "../backends/postgres.ts";
+import { runnerFor, type RunSql } from "../backends/postgres_client.ts";
+import { quote, quoteOrNull } from "../backends/postgres_quote.ts";
+import { toRow } from "../backends/postgres_row.ts";
+import type { CheckpointRecord } from "../mod.ts";
+import { findPostgres } from "../tests/servers/postgres.ts";
+import { whyNoPostgresDriver } from "../tests/servers/registry.ts";
+
+const SAVES = 50;
+const LOADS = 50;
+const STATE = { text: "x".repeat(380), count: 1 };
+
+const server = await findPostgres();
+const { dsn, query } = await server.createDatabase();
+
+function record(runId: string, sequence: number): CheckpointRecord {
+  return {
+    version: 1,
+    pipelineName: "bench",
+    runId,
+    sequence,
+    nodeId: "node",
+    state: STATE,
+    completedNodes: ["node"],
+    status: "running",
+    paused: false,
+    tasks: [{ node: "node", visit: sequence + 1, status: "pending" }],
+    pendingEdges: [],
+    steps: sequence,
+    failures: [],
+    writer: "0f8fad5b-d9cb-469f-a165-70867728950e",
+    savedAt: "2026-01-01T00:00:00.000Z",
+  };
+}
+
+interface Driver {
+  readonly name: string;
+  readonly client: PostgresClient;
+}
+
+async function drivers(): Promise<readonly Driver[]> {
+  const all: Driver[] = [
+    { name: "node-postgres", client: new pg.Pool({ connectionString: dsn, max: 1 }) },
+    { name: "postgres.js", client: postgres(dsn, { max: 1, onnotice: () => {} }) },
+  ];
+  if (await whyNoPostgresDriver() === undefined) {
+    const { Client } = await import("@db/postgres");
+    const client = new Client(dsn);
+    await client.connect();
+    all.push({ name: "@db/postgres", client });
+  }
+  return all;
+}
+
+/** The same row as a save's, in a table like ours, and no question asked about it. */
+async function bareInsert(run: RunSql, name: string, sequence: number): Promise<void> {
+  const row = await toRow(record(name, sequence));
+  await run(
+    `INSERT INTO bare (pipeline_name, run_id, sequence, node_id, state, completed_nodes, paused, ` +
+      `status, writer, saved_at, details) VALUES (${quote(row.pipeline)}, ${quote(row.run)}, ` +
+      `${row.sequence}, ${quote(row.node)}, ${quote(row.state)}, ${quote(row.completedNodes)}, ` +
+      `${row.paused}, ${quote(row.status)}, ${quote(row.writer)}, ${quoteOrNull(row.savedAt)}, ${
+        quote(row.details)
+      }) ` +
+      `ON CONFLICT (pipeline_name, run_id, sequence) DO UPDATE SET state = EXCLUDED.state`,
+  );
+}
+
+await query(postgresSchema("bare"));
+
+for (const { name, client } of await drivers()) {
+  const run = runnerFor(client);
+  const checkpointer = new PostgresCheckpointer({ client });
+  let sequence = 0;
+
+  Deno.bench(`bare inserts, ${name}`, { group: `save ${name}`, baseline: true }, async () => {
+    for (let save = 0; save < SAVES; save++) await bareInsert(run, name, sequence++);
+  });
+
+  Deno.bench(`saves, ${name}`, { group: `save ${name}` }, async () => {
+    for (let save = 0; save < SAVES; save++) await checkpointer.save(record(name, sequence++));
+  });
+}
+
+const loader = new pg.Pool({ connectionString: dsn, max: 1 });
+const loading = new PostgresCheckpointer({ client: loader });
+await loading.save(record("long", 0));
+await query(`INSERT INTO firefly_checkpoints
+  SELECT pipeline_name, 'long', n, node_id, state, completed_nodes, created_at, paused, pause_reason,
+    status, writer, saved_at, details FROM firefly_checkpoints, generate_series(1, 999) n WHERE run_id = 'long'`);
+await query(`INSERT INTO firefly_checkpoints
+  SELECT pipeline_name, 'other ' || n, sequence, node_id, state, completed_nodes, created_at, paused,
+    pause_reason, status, writer, saved_at, details
+  FROM firefly_checkpoints, generate_series(1, 1000) n WHERE run_id = 'long' AND sequence < 10`);
+await query("ANALYZE firefly_checkpoints");
+
+Deno.bench("bare look-ups, node-postgres", { group: "load", baseline: true }, async () => {
+  for (let load = 0; load < LOADS; load++) {
+    await loader.query(
+      "SELECT * FROM firefly_checkpoints WHERE pipeline_name = 'bench' AND run_id = 'long' " +
+        "AND sequence = 999",
+    );
+  }
+});
+
+Deno.bench("loads of the latest of 1,000, node-postgres", { group: "load" }, async () => {
+  for (let load = 0; load < LOADS; load++) await loading.loadLatest("bench", "long");
+});

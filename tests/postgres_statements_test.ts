@@ -1,0 +1,171 @@
+import { assert, assertEquals } from "@std/assert";
+import type { PostgresCheckpointer } from "../backends/postgres.ts";
+import { DRIVERS, record } from "./postgres_probes.ts";
+import type { Database, Row } from "./servers/database.ts";
+import { startPostgres } from "./servers/postgres.ts";
+
+const server = await startPostgres();
+
+/** What the server counted and logged while a checkpointer was used. */
+interface Bill {
+  readonly commits: number;
+  readonly statements: readonly string[];
+}
+
+/** A query that says what it is; the server logs it as it came. */
+const STATEMENT = /^LOG:\s+(?:statement|execute [^:]*): /;
+
+async function commitsIn({ name }: Database): Promise<number> {
+  // A session's numbers are in the sum when it has ended.
+  for (;;) {
+    const [row] = await server.query(
+      `SELECT xact_commit::int AS commits, (SELECT count(*)::int FROM pg_stat_activity
+        WHERE datname = '${name}') AS sessions FROM pg_stat_database WHERE datname = '${name}'`,
+    );
+    if (row?.sessions === 0) return Number(row.commits);
+  }
+}
+
+/** Uses a checkpointer that has its table, and comes back with what that cost. */
+async function billOf(
+  { open }: typeof DRIVERS[number],
+  use: (checkpointer: PostgresCheckpointer) => Promise<void>,
+): Promise<Bill> {
+  await using database = await server.createDatabase();
+  await server.query(`ALTER DATABASE ${database.name} SET log_statement = 'all'`);
+  const visit = async (work: (checkpointer: PostgresCheckpointer) => Promise<void>) => {
+    const logged = (await server.log(database.name)).length;
+    const before = await commitsIn(database);
+    {
+      await using probe = await open(database.dsn, { poolSize: 1 });
+      await work(probe.checkpointer);
+    }
+    const commits = await commitsIn(database) - before;
+    const entries = (await server.log(database.name)).slice(logged);
+    return { commits, statements: entries.filter((entry) => STATEMENT.test(entry)) };
+  };
+  const firstUse = (checkpointer: PostgresCheckpointer) => checkpointer.deleteRun("other", "run");
+  await visit((checkpointer) => checkpointer.save(record(0)));
+  // What connecting costs, and looking for the table, is the same in both.
+  const base = await visit(firstUse);
+  const all = await visit(async (checkpointer) => {
+    await firstUse(checkpointer);
+    await use(checkpointer);
+  });
+  return {
+    commits: all.commits - base.commits,
+    statements: all.statements.slice(base.statements.length),
+  };
+}
+
+for (const driver of DRIVERS) {
+  const options = { ignore: driver.ignore !== undefined };
+
+  Deno.test(`a save through ${driver.name} is one statement and one commit`, options, async () => {
+    const { commits, statements } = await billOf(driver, async (checkpointer) => {
+      for (let sequence = 1; sequence <= 20; sequence++) await checkpointer.save(record(sequence));
+    });
+    assertEquals([commits, statements.length], [20, 20], statements.join("\n"));
+    assert(statements.every((statement) => statement.includes("INSERT")), statements[0]);
+  });
+
+  Deno.test(`a load through ${driver.name} is one statement`, options, async () => {
+    const { statements } = await billOf(driver, async (checkpointer) => {
+      for (let times = 1; times <= 20; times++) {
+        assertEquals((await checkpointer.loadLatest("factory", "r1"))?.sequence, 0);
+      }
+    });
+    assertEquals(statements.length, 20, statements.join("\n"));
+  });
+
+  Deno.test(`${driver.name} makes the table once for each instance`, options, async () => {
+    await using database = await server.createDatabase();
+    await server.query(`ALTER DATABASE ${database.name} SET log_statement = 'all'`);
+    const ddl = async () =>
+      (await server.log(database.name)).filter((entry) => /\b(CREATE|ALTER) TABLE\b/.test(entry));
+    {
+      await using probe = await driver.open(database.dsn);
+      await Promise.all(
+        [0, 1, 2, 3].map((run) => probe.checkpointer.save(record(0, { runId: `r${run}` }))),
+      );
+    }
+    const made = (await ddl()).length;
+    assertEquals(made, 1);
+    {
+      await using probe = await driver.open(database.dsn);
+      await probe.checkpointer.save(record(1, { runId: "r0" }));
+    }
+    assertEquals((await ddl()).length, made, "a table that is there is not made again");
+  });
+}
+
+const ways = DRIVERS.filter(({ ignore }) => ignore === undefined);
+const [driver] = ways;
+
+Deno.test("loading and listing step through the primary key, whatever else is stored", async () => {
+  assert(driver !== undefined);
+  await using database = await server.createDatabase();
+  await server.query(`ALTER DATABASE ${database.name} SET log_statement = 'all'`);
+  await using probe = await driver.open(database.dsn);
+  const { checkpointer } = probe;
+  await checkpointer.save(record(0));
+  await fill(database);
+  const logged = (await server.log(database.name)).length;
+  assertEquals((await checkpointer.loadLatest("bulk", "run 7"))?.sequence, 99);
+  assertEquals((await Array.fromAsync(checkpointer.listRuns("bulk"))).length, 1_000);
+  assertEquals((await Array.fromAsync(checkpointer.listRuns("bulk", { limit: 5 }))).length, 5);
+  const queries = (await server.log(database.name)).slice(logged)
+    .filter((entry) => STATEMENT.test(entry)).map((entry) => entry.replace(STATEMENT, ""));
+  const [load, ...lists] = queries.filter((query) => query.includes("firefly_checkpoints"))
+    .filter((query) => /FROM\s+"?firefly_checkpoints/.test(query));
+  assert(load !== undefined && lists.length === 2, queries.join("\n"));
+  const loading = await explain(database, load);
+  assertIndexed(loading);
+  assert(loading.rows <= 1, `loading a run read ${loading.rows} rows`);
+  for (const list of lists) {
+    const listing = await explain(database, list);
+    assertIndexed(listing);
+    // Two visits of the index for each run, and none of its 99 older checkpoints.
+    assert(listing.rows <= 3_000, `listing 1,000 runs read ${listing.rows} rows`);
+  }
+});
+
+/** 1,000 runs of 100 checkpoints, copied from the one that is there. */
+async function fill(database: Database): Promise<void> {
+  const columns = await database.query(
+    `SELECT column_name AS name FROM information_schema.columns
+     WHERE table_name = 'firefly_checkpoints'
+       AND column_name NOT IN ('pipeline_name', 'run_id', 'sequence')`,
+  );
+  const others = columns.map(({ name }) => `"${name}"`).join(", ");
+  await database.query(`
+    INSERT INTO firefly_checkpoints (pipeline_name, run_id, sequence, ${others})
+    SELECT 'bulk', 'run ' || run, step, ${others} FROM firefly_checkpoints,
+      generate_series(1, 1000) run, generate_series(0, 99) step;
+    ANALYZE firefly_checkpoints`);
+}
+
+/** The nodes of a plan that touch the table, and how many rows they read. */
+interface Plan {
+  readonly scans: readonly string[];
+  readonly rows: number;
+}
+
+async function explain(database: Database, query: string): Promise<Plan> {
+  const lines = (await database.query(`EXPLAIN (ANALYZE, TIMING OFF) ${query}`))
+    .map((row: Row) => String(row["QUERY PLAN"]));
+  const scans = lines.filter((line) => /\bon firefly_checkpoints\b/.test(line));
+  const rows = scans.map((line) => {
+    const [, count = "0", loops = "0"] = /actual rows=([\d.]+) loops=(\d+)/.exec(line) ?? [];
+    return Number(count) * Number(loops);
+  });
+  return { scans, rows: rows.reduce((sum, count) => sum + count, 0) };
+}
+
+function assertIndexed({ scans }: Plan): void {
+  assert(scans.length > 0, "the plan does not touch the table");
+  for (const scan of scans) {
+    assert(/Index (Only )?Scan/.test(scan), `no index is used: ${scan}`);
+    assert(scan.includes("_pkey"), `another index than the primary key is used: ${scan}`);
+  }
+}
