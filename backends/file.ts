@@ -14,7 +14,7 @@ import {
 } from "../pipeline/checkpointer.ts";
 import { summarize } from "../pipeline/record.ts";
 import { encodeName, rawName } from "./file_names.ts";
-import { historyIn, latestIn, type RunFolder, saveIn } from "./file_run.ts";
+import { historyIn, latestIn, type PublishedHead, type RunFolder, saveIn } from "./file_run.ts";
 import { exists, readFolders, reasonOf } from "./file_system.ts";
 
 /** A file that should be a checkpoint and is none; it was passed over. */
@@ -58,6 +58,8 @@ export class FileCheckpointer implements Checkpointer {
   readonly #root: string;
   readonly #sync: boolean;
   readonly #onWarning: (warning: FileWarning) => void;
+  /** The head that was published here last: it need not be looked at again. */
+  #lastSaved: PublishedHead | undefined;
 
   /**
    * Takes the folder; nothing is read or made yet.
@@ -85,7 +87,8 @@ export class FileCheckpointer implements Checkpointer {
   async save(record: CheckpointRecord): Promise<void> {
     const folder = await this.#runFolder(record.pipelineName, record.runId);
     try {
-      await saveIn(folder, record, this.#sync);
+      await saveIn(folder, record, this.#sync, this.#lastSaved);
+      this.#lastSaved = { path: folder.path, sequence: record.sequence };
     } catch (cause) {
       if (cause instanceof CheckpointConflictError) throw cause;
       throw new Error(`Cannot write to ${folder.path}: ${reasonOf(cause)}`, { cause });
@@ -133,7 +136,10 @@ export class FileCheckpointer implements Checkpointer {
   }
 
   async #runFolder(pipelineName: string, runId: string): Promise<RunFolder> {
-    const path = await pathIn(await pathIn(this.#root, pipelineName), runId);
+    const [pipeline, run] = [encodeName(pipelineName), encodeName(runId)];
+    const path = pipeline === pipelineName && run === runId
+      ? join(this.#root, pipeline, run)
+      : await pathIn(await pathIn(this.#root, pipelineName), runId);
     return { path, pipelineName, runId, warn: this.#warn };
   }
 

@@ -15,8 +15,15 @@ const HEAD = ".head-";
  */
 const HOSTILE = /[^A-Za-z0-9_\-. ,+=@()~!'&;#$]|^[. ]|[. ]$/gu;
 
-/** The segment that stands for a name. */
-export async function encodeName(name: string): Promise<string> {
+/** Names that nothing has to be done about: most of them. */
+const PLAIN = /^[A-Za-z0-9_][A-Za-z0-9_-]{0,199}$/;
+
+/** The segment that stands for a name; at once where that is the name itself. */
+export function encodeName(name: string): string | Promise<string> {
+  return PLAIN.test(name) ? name : encodeHostile(name);
+}
+
+async function encodeHostile(name: string): Promise<string> {
   const encoded = name.replace(HOSTILE, encodeCharacter);
   if (encoded.length <= LONGEST) return encoded;
   return `${encoded.slice(0, LONGEST - 70)}%~${await digest(name)}`;
@@ -32,10 +39,14 @@ export function rawName(name: string, encoded: string): string | undefined {
 }
 
 /** The file name of a checkpoint. */
-export async function checkpointName(
+export function checkpointName(
   { sequence, nodeId }: { readonly sequence: number; readonly nodeId: string },
-): Promise<string> {
-  return `${sequenceDigits(sequence)}_${await encodeName(nodeId)}.json`;
+): string | Promise<string> {
+  const node = encodeName(nodeId);
+  const digits = sequenceDigits(sequence);
+  return typeof node === "string"
+    ? `${digits}_${node}.json`
+    : node.then((encoded) => `${digits}_${encoded}.json`);
 }
 
 /** The name of the second link to the latest checkpoint, which only one writer can make. */

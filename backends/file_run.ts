@@ -26,6 +26,14 @@ export interface RunFolder {
   readonly warn: (path: string, cause: unknown) => void;
 }
 
+/** A head that is known to have its second name. */
+export interface PublishedHead {
+  /** Path of the folder. */
+  readonly path: string;
+  /** Its sequence. */
+  readonly sequence: number;
+}
+
 /**
  * Stores a checkpoint. A draft is written, synced, and linked as the head of its sequence: of two
  * writers, one finds the name taken. The head then gets its checkpoint's name too, and the head
@@ -38,8 +46,10 @@ export async function saveIn(
   folder: RunFolder,
   record: CheckpointRecord,
   sync: boolean,
+  published: PublishedHead | undefined,
 ): Promise<void> {
-  const path = join(folder.path, await checkpointName(record));
+  const name = checkpointName(record);
+  const path = join(folder.path, typeof name === "string" ? name : await name);
   const draft = await writeDraft(folder.path, recordToText(record) + "\n", sync);
   try {
     if (!await takeHead(folder, draft, record)) return await repeat(folder, draft, path, record);
@@ -48,7 +58,11 @@ export async function saveIn(
   }
   // Whoever finds the head before this one knows that nothing newer is stored. Who does not (a gap,
   // the Python framework's files, or we are late) has to look.
-  if (!await releaseHead(folder, record.sequence - 1)) await clearTheWay(folder, record);
+  const before = record.sequence - 1;
+  const isReleased = published?.path === folder.path && published.sequence === before
+    ? removeIfThere(join(folder.path, headName(before)))
+    : await releaseHead(folder, before);
+  if (!isReleased) await clearTheWay(folder, record);
   await publishOwn(folder, path, record);
   if (record.sequence === 0 || record.resume !== undefined) await sweep(folder);
 }

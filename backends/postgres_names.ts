@@ -14,15 +14,18 @@ const LONGEST_BYTES = 1_000;
 
 const encoder = new TextEncoder();
 
-/** The value that stands for a name in a key column. */
-export async function keyOf(name: string): Promise<string> {
+/** The value that stands for a name in a key column; at once, but for the longest. */
+export function keyOf(name: string): string | Promise<string> {
   const storable = isStorableText(name) && !name.startsWith(MARK)
     ? name
     : MARK + JSON.stringify(name);
   // Most names are short, and no character takes more than 3 bytes a unit.
   if (storable.length * 3 <= LONGEST_BYTES) return storable;
   const bytes = encoder.encode(storable);
-  if (bytes.length <= LONGEST_BYTES) return storable;
+  return bytes.length <= LONGEST_BYTES ? storable : hashedKey(storable, bytes);
+}
+
+async function hashedKey(storable: string, bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
   const hex = Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
   return `${MARK}${hex} ${storable.slice(0, 100).toWellFormed()}`;

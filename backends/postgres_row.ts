@@ -40,10 +40,11 @@ export interface StoredRow {
 
 /** The row of a record. */
 export async function toRow(record: CheckpointRecord): Promise<StoredRow> {
+  const keys = [record.pipelineName, record.runId, record.nodeId, record.writer].map(keyOf);
+  const [pipeline = "", run = "", node = "", writer = ""] = keys.every(isText)
+    ? keys
+    : await Promise.all(keys);
   const { state, completed_nodes, ...rest } = toStored(record);
-  const [pipeline, run, node, writer] = await Promise.all(
-    [record.pipelineName, record.runId, record.nodeId, record.writer].map(keyOf),
-  );
   const nodes = JSON.stringify(completed_nodes);
   const hasStorableNodes = isStorableJson(nodes);
   const { pauseReason = "" } = record;
@@ -63,10 +64,10 @@ export async function toRow(record: CheckpointRecord): Promise<StoredRow> {
     completed_nodes: hasStorableNodes ? undefined : completed_nodes,
   };
   return {
-    pipeline: pipeline ?? "",
-    run: run ?? "",
-    node: node ?? "",
-    writer: writer ?? "",
+    pipeline,
+    run,
+    node,
+    writer,
     sequence: record.sequence,
     state: JSON.stringify(state),
     completedNodes: hasStorableNodes ? nodes : "[]",
@@ -107,6 +108,10 @@ function parse(json: unknown): object | undefined {
 /** Whether a time is of the one form in which it is read back. */
 function isIsoTime(time: string): boolean {
   return /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(time) && !Number.isNaN(Date.parse(time));
+}
+
+function isText(key: unknown): key is string {
+  return typeof key === "string";
 }
 
 function unless(key: string | undefined, name: string): string | undefined {

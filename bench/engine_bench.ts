@@ -1,4 +1,5 @@
 import { append, definePipeline, END, send, unchecked } from "../mod.ts";
+import { benchTime } from "./measure.ts";
 
 /** A cycle of one node that does next to nothing, without a checkpointer. */
 function cycle(steps: number) {
@@ -32,28 +33,33 @@ function fanOut(workers: number) {
   });
 }
 
-/** What an engine cannot go below: the node's own call awaited, and a new state. */
-async function bareLoop(steps: number): Promise<number> {
-  const add = (state: { readonly count: number }) => Promise.resolve({ count: state.count + 1 });
-  let state = { count: 0 };
-  while (state.count < steps) state = { ...state, ...await add(state) };
-  return state.count;
+function expect(found: number, expected: number): void {
+  if (found !== expected) throw new Error(`Expected ${expected}, not ${found}`);
 }
-
-Deno.bench("bare loop of 10,000 steps", { group: "step", baseline: true }, async () => {
-  await bareLoop(10_000);
-});
 
 for (const steps of [100, 1_000, 10_000, 100_000]) {
   const pipeline = cycle(steps);
-  Deno.bench(`cycle of ${steps.toLocaleString("en")} steps`, { group: "step" }, async () => {
-    const { state } = await pipeline.invoke({ count: 0 });
-    if (state.count !== steps) throw new Error(`Expected ${steps} steps, not ${state.count}`);
+  benchTime({
+    name: `no-op steps, ${steps.toLocaleString("en")} in a cycle`,
+    unit: "step",
+    units: steps,
+    mostMicroseconds: 2,
+    rounds: steps > 10_000 ? 5 : 30,
+    async work() {
+      const { state } = await pipeline.invoke({ count: 0 });
+      expect(state.count, steps);
+    },
   });
 }
 
 const workers = fanOut(1_000);
-Deno.bench("fan-out of 1,000 workers", { group: "fan-out" }, async () => {
-  const { state } = await workers.invoke({ item: 0, results: [] });
-  if (state.results.length !== 1_000) throw new Error("Expected 1,000 results");
+benchTime({
+  name: "fan-out of 1,000 no-op workers",
+  unit: "worker",
+  units: 1_000,
+  mostMicroseconds: 3,
+  async work() {
+    const { state } = await workers.invoke({ item: 0, results: [] });
+    expect(state.results.length, 1_000);
+  },
 });

@@ -1,9 +1,13 @@
 import { join } from "@std/path";
 import { FileCheckpointer } from "../backends/file.ts";
 import { definePipeline, END, unchecked } from "../mod.ts";
+import { benchRatio } from "./measure.ts";
 
-const STEPS = 100;
+const STEPS = 50;
+/** What a checkpoint of the pipeline below takes. */
 const CHECKPOINT_BYTES = 560;
+
+const bytes = new TextEncoder().encode("x".repeat(CHECKPOINT_BYTES));
 
 /** Below the working folder: the system's folder for temporary files may lie in memory. */
 async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
@@ -16,7 +20,7 @@ async function inFolder(work: (folder: string) => Promise<void>): Promise<void> 
 }
 
 /** What one durable file costs: written, synced, linked into place, its first name removed. */
-async function bareFile(folder: string, name: string, bytes: Uint8Array): Promise<void> {
+async function bareFile(folder: string, name: string): Promise<void> {
   const draft = join(folder, `.${name}`);
   const file = Deno.openSync(draft, { write: true, createNew: true });
   file.writeSync(bytes);
@@ -26,26 +30,24 @@ async function bareFile(folder: string, name: string, bytes: Uint8Array): Promis
   Deno.removeSync(draft);
 }
 
-Deno.bench(`bare files, ${STEPS} of them`, { group: "file", baseline: true }, async (bench) => {
-  const bytes = new TextEncoder().encode("x".repeat(CHECKPOINT_BYTES));
-  await inFolder(async (folder) => {
-    bench.start();
-    for (let step = 0; step <= STEPS; step++) await bareFile(folder, `${step}.json`, bytes);
-    bench.end();
-  });
-});
-
-Deno.bench(`checkpointed steps, ${STEPS} of them`, { group: "file" }, async (bench) => {
-  await inFolder(async (folder) => {
-    const pipeline = definePipeline({
-      name: "cycle",
-      state: unchecked<{ count: number; text: string }>(),
-      nodes: { add: (state) => ({ count: state.count + 1 }) },
-      start: "add",
-      edges: { add: (state) => state.count < STEPS ? "add" : END },
-    }, { checkpointer: new FileCheckpointer(folder), recursionLimit: Infinity });
-    bench.start();
-    await pipeline.invoke({ count: 0, text: "x".repeat(50) });
-    bench.end();
-  });
+benchRatio({
+  name: "a checkpointed step on files",
+  unit: "step",
+  units: STEPS + 1,
+  mostTimes: 1.3,
+  floor: () =>
+    inFolder(async (folder) => {
+      for (let step = 0; step <= STEPS; step++) await bareFile(folder, `${step}.json`);
+    }),
+  work: () =>
+    inFolder(async (folder) => {
+      const pipeline = definePipeline({
+        name: "cycle",
+        state: unchecked<{ count: number; text: string }>(),
+        nodes: { add: (state) => ({ count: state.count + 1 }) },
+        start: "add",
+        edges: { add: (state) => state.count < STEPS ? "add" : END },
+      }, { checkpointer: new FileCheckpointer(folder), recursionLimit: Infinity });
+      await pipeline.invoke({ count: 0, text: "x".repeat(50) });
+    }),
 });

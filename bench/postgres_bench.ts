@@ -8,6 +8,7 @@ import { toRow } from "../backends/postgres_row.ts";
 import type { CheckpointRecord } from "../mod.ts";
 import { findPostgres } from "../tests/servers/postgres.ts";
 import { whyNoPostgresDriver } from "../tests/servers/registry.ts";
+import { benchRatio, benchTime } from "./measure.ts";
 
 const SAVES = 50;
 const LOADS = 50;
@@ -75,13 +76,26 @@ for (const { name, client } of await drivers()) {
   const run = runnerFor(client);
   const checkpointer = new PostgresCheckpointer({ client });
   let sequence = 0;
-
-  Deno.bench(`bare inserts, ${name}`, { group: `save ${name}`, baseline: true }, async () => {
-    for (let save = 0; save < SAVES; save++) await bareInsert(run, name, sequence++);
-  });
-
-  Deno.bench(`saves, ${name}`, { group: `save ${name}` }, async () => {
+  const saves = async () => {
     for (let save = 0; save < SAVES; save++) await checkpointer.save(record(name, sequence++));
+  };
+  benchRatio({
+    name: `a save through ${name}`,
+    unit: "save",
+    units: SAVES,
+    mostTimes: 1.25,
+    async floor() {
+      for (let save = 0; save < SAVES; save++) await bareInsert(run, name, sequence++);
+    },
+    work: saves,
+  });
+  if (name !== "@db/postgres") continue;
+  benchTime({
+    name: `a save through ${name}, in all`,
+    unit: "save",
+    units: SAVES,
+    mostMicroseconds: 1_000,
+    work: saves,
   });
 }
 
@@ -97,15 +111,20 @@ await query(`INSERT INTO firefly_checkpoints
   FROM firefly_checkpoints, generate_series(1, 1000) n WHERE run_id = 'long' AND sequence < 10`);
 await query("ANALYZE firefly_checkpoints");
 
-Deno.bench("bare look-ups, node-postgres", { group: "load", baseline: true }, async () => {
-  for (let load = 0; load < LOADS; load++) {
-    await loader.query(
-      "SELECT * FROM firefly_checkpoints WHERE pipeline_name = 'bench' AND run_id = 'long' " +
-        "AND sequence = 999",
-    );
-  }
-});
-
-Deno.bench("loads of the latest of 1,000, node-postgres", { group: "load" }, async () => {
-  for (let load = 0; load < LOADS; load++) await loading.loadLatest("bench", "long");
+benchRatio({
+  name: "a load of the latest of 1,000 checkpoints among 1,000 other runs",
+  unit: "load",
+  units: LOADS,
+  mostTimes: 1.5,
+  async floor() {
+    for (let load = 0; load < LOADS; load++) {
+      await loader.query(
+        "SELECT * FROM firefly_checkpoints WHERE pipeline_name = 'bench' AND run_id = 'long' " +
+          "AND sequence = 999",
+      );
+    }
+  },
+  async work() {
+    for (let load = 0; load < LOADS; load++) await loading.loadLatest("bench", "long");
+  },
 });

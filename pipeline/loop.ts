@@ -92,10 +92,10 @@ async function finishStep<State extends object>(
   return pausedResult(run);
 }
 
-async function saveStep<State extends object>(run: Run<State>, finished: Step): Promise<void> {
+function saveStep<State extends object>(run: Run<State>, finished: Step): Promise<void> {
   const [paused] = pausesOf(run.pendingEdges);
   const nodeId = paused?.node ?? finished.tasks.at(-1)?.node ?? "";
-  await saveRun(run, nodeId, statusOf(run));
+  return saveRun(run, nodeId, statusOf(run));
 }
 
 /** What a run that did not fail is doing, by what is left to do. */

@@ -13,7 +13,7 @@ import {
 } from "./checkpointer.ts";
 import { type EncodedState, encodeState, encodingFor, NO_STATE } from "./encoded_state.ts";
 import { CheckpointSaveError, label } from "./errors.ts";
-import { emit, type EventHandler } from "./events.ts";
+import { emit, type EventHandler, type RunEvent } from "./events.ts";
 
 /** What the engine says of a checkpoint; the recorder adds the rest. */
 export type Checkpoint =
@@ -61,46 +61,43 @@ export function makeRecorder<State>(
     : { state: base.state, json: base.record.state };
 
   return {
-    async save({ state, ...checkpoint }) {
-      const next = encodingFor(() => label(run), () => encodeState(state, encoded));
-      const [paused] = checkpoint.pendingEdges.flatMap(({ pause }) => pause ?? []);
+    async save(checkpoint) {
+      const next = encodingFor(() => label(run), () => encodeState(checkpoint.state, encoded));
       const record: CheckpointRecord = {
         version: RECORD_VERSION,
-        ...run,
-        ...checkpoint,
+        pipelineName: run.pipelineName,
+        runId: run.runId,
         sequence: last === undefined ? 0 : last.sequence + 1,
+        nodeId: checkpoint.nodeId,
         state: next.json,
+        completedNodes: checkpoint.completedNodes,
+        status: checkpoint.status,
         paused: checkpoint.status === "paused",
-        pauseReason: paused?.reason,
+        pauseReason: checkpoint.pendingEdges.find(({ pause }) => pause !== undefined)?.pause
+          ?.reason,
+        tasks: checkpoint.tasks,
+        pendingEdges: checkpoint.pendingEdges,
+        steps: checkpoint.steps,
+        failures: checkpoint.failures,
+        resume: checkpoint.resume,
         writer,
         savedAt: new Date().toISOString(),
       };
-      await saveRecord(checkpointer, record, last, onEvent);
+      const started = onEvent === undefined ? 0 : performance.now();
+      try {
+        await checkpointer.save(record, last && changeBetween(last, record));
+      } catch (cause) {
+        if (cause instanceof CheckpointConflictError) throw cause;
+        throw new CheckpointSaveError(run, record.sequence, last?.sequence ?? -1, { cause });
+      }
       last = record;
       encoded = next;
+      if (onEvent !== undefined) emit(onEvent, savedEvent(record, performance.now() - started));
     },
   };
 }
 
-async function saveRecord<State>(
-  checkpointer: Checkpointer,
-  record: CheckpointRecord,
-  last: CheckpointRecord | undefined,
-  onEvent: EventHandler<State> | undefined,
-): Promise<void> {
-  const started = performance.now();
-  try {
-    await checkpointer.save(record, last && changeBetween(last, record));
-  } catch (cause) {
-    if (cause instanceof CheckpointConflictError) throw cause;
-    throw new CheckpointSaveError(record, record.sequence, last?.sequence ?? -1, { cause });
-  }
-  emit(onEvent, {
-    type: "checkpointSaved",
-    runId: record.runId,
-    sequence: record.sequence,
-    nodeId: record.nodeId,
-    status: record.status,
-    durationMs: performance.now() - started,
-  });
+function savedEvent<State>(record: CheckpointRecord, durationMs: number): RunEvent<State> {
+  const { runId, sequence, nodeId, status } = record;
+  return { type: "checkpointSaved", runId, sequence, nodeId, status, durationMs };
 }

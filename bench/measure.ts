@@ -1,0 +1,102 @@
+/**
+ * Measuring against a limit: each benchmark prints what it found, and fails above its limit. What is
+ * compared is run in turns, round by round, so that both meet the same disturbances.
+ *
+ * @module
+ */
+
+/** A workload; it does `units` units of work. */
+export type Work = () => Promise<void>;
+
+/** Holds a workload against a time. */
+export interface TimeLimit {
+  /** What is measured. */
+  readonly name: string;
+  /** What a unit of work is. */
+  readonly unit: string;
+  /** Units that one call does. */
+  readonly units: number;
+  /** At most so many microseconds a unit. */
+  readonly mostMicroseconds: number;
+  /** The workload. */
+  readonly work: Work;
+  /** How often it is measured. Default 30. */
+  readonly rounds?: number;
+}
+
+/** Holds a workload against the least that it could cost. */
+export interface RatioLimit extends Omit<TimeLimit, "mostMicroseconds"> {
+  /** The least that such work could cost, as many units of it. */
+  readonly floor: Work;
+  /** At most so many times what the floor takes. */
+  readonly mostTimes: number;
+}
+
+/** Registers a benchmark with a limit in microseconds. */
+export function benchTime({ mostMicroseconds, ...limit }: TimeLimit): void {
+  const { name, unit, units, work, rounds = 30 } = limit;
+  Deno.bench(name, ONCE, async () => {
+    const [times = []] = await inTurns([work], rounds, units);
+    const found = median(times);
+    judge(`${show(times)} a ${unit}, at most ${mostMicroseconds} us`, found <= mostMicroseconds);
+  });
+}
+
+/** Registers a benchmark with a limit in times its floor. */
+export function benchRatio({ floor, mostTimes, ...limit }: RatioLimit): void {
+  const { name, unit, units, work, rounds = 30 } = limit;
+  Deno.bench(name, ONCE, async () => {
+    const [floors = [], times = []] = await inTurns([floor, work], rounds, units);
+    const ratio = median(times) / median(floors);
+    const said = `${ratio.toFixed(2)} x the floor, at most ${mostTimes} x ` +
+      `(${show(times)} a ${unit}, the floor ${show(floors)})`;
+    judge(said, ratio <= mostTimes);
+  });
+}
+
+/** The rounds are counted here. */
+const ONCE = { n: 1, warmup: 0 };
+
+/** So long each workload runs before it is measured, for the compiler to have seen it. */
+const WARM_UP_MS = 300;
+
+/** Microseconds a unit of each workload, round by round. */
+async function inTurns(
+  works: readonly Work[],
+  rounds: number,
+  units: number,
+): Promise<readonly (readonly number[])[]> {
+  for (const work of works) {
+    const begun = performance.now();
+    while (performance.now() - begun < WARM_UP_MS) await work();
+  }
+  const times = works.map((): number[] => []);
+  for (let round = 0; round < rounds; round++) {
+    for (const [index, work] of works.entries()) {
+      const started = performance.now();
+      await work();
+      times[index]?.push((performance.now() - started) / units * 1000);
+    }
+  }
+  return times;
+}
+
+function judge(said: string, isKept: boolean): void {
+  // The runner puts the benchmark's name before it.
+  console.log(`${isKept ? "ok  " : "OVER"}  ${said}`);
+  if (!isKept) throw new Error(`Over its limit: ${said}`);
+}
+
+function show(times: readonly number[]): string {
+  const sorted = times.toSorted((one, other) => one - other);
+  const [low, high] = [sorted.at(times.length * 0.1), sorted.at(times.length * 0.9)];
+  return `${digits(median(times))} us (${digits(low)} to ${digits(high)})`;
+}
+
+function digits(time = NaN): string {
+  return time < 10 ? time.toFixed(2) : time.toFixed(0);
+}
+
+function median(times: readonly number[]): number {
+  return times.toSorted((one, other) => one - other)[Math.floor(times.length / 2)] ?? NaN;
+}
