@@ -17,16 +17,21 @@ const EXCUSES: readonly Excuse[] = [
   },
 ];
 
-/** Says why each ignored test may be ignored, and returns what is wrong with the log. */
+/** Says why ignored tests may be ignored, and returns what is wrong with the log. */
 function judgeIgnored(file: string, log: string, ignored: number): string[] {
   const names = ignoredNames(log);
   const problems = names.length === ignored
     ? []
     : [`Cannot account for ${ignored} ignored tests in ${file}: it names ${names.length}`];
-  for (const name of names) {
-    const excuse = EXCUSES.find((candidate) => candidate.excuses(name, log));
-    if (excuse) console.log(`Skipped "${name}": ${excuse.reason}`);
-    else problems.push(`The test "${name}" was ignored: let it run, or remove it`);
+  const excused = Map.groupBy(
+    names,
+    (name) => EXCUSES.find((candidate) => candidate.excuses(name, log))?.reason,
+  );
+  for (const [reason, tests] of excused) {
+    if (reason !== undefined) console.log(`Skipped ${tests.length} tests: ${reason}`);
+  }
+  for (const name of excused.get(undefined) ?? []) {
+    problems.push(`The test "${name}" was ignored: let it run, or remove it`);
   }
   return problems;
 }
