@@ -92,6 +92,7 @@ function toRows(rows: unknown): readonly Row[] {
   throw new TypeError("Cannot read what the Postgres client answered: it is no list of rows");
 }
 
-function isRow(row: unknown): row is Row {
+/** Whether a driver gave a row as an object. */
+export function isRow(row: unknown): row is Row {
   return typeof row === "object" && row !== null;
 }

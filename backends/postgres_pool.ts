@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { DenoClient, Row } from "./postgres_client.ts";
+import { type DenoClient, isRow, type Row } from "./postgres_client.ts";
 import { isConnectionLost, PostgresError } from "./postgres_error.ts";
 import { answered } from "./postgres_retry.ts";
 import { type ConnectionOptions, withEnvironment } from "./postgres_url.ts";
@@ -127,8 +127,4 @@ async function end(connection: Connection): Promise<void> {
   } catch {
     // It was lost already; the driver throws from `end` then.
   }
-}
-
-function isRow(row: unknown): row is Row {
-  return typeof row === "object" && row !== null;
 }

@@ -22,6 +22,10 @@ export interface TimeLimit {
   readonly work: Work;
   /** How often it is measured. Default 30. */
   readonly rounds?: number;
+  /** Makes ready for one call, outside the time that is taken. */
+  readonly setUp?: Work;
+  /** Clears up after one call, outside the time that is taken. */
+  readonly tearDown?: Work;
 }
 
 /** Holds a workload against the least that it could cost. */
@@ -34,9 +38,9 @@ export interface RatioLimit extends Omit<TimeLimit, "mostMicroseconds"> {
 
 /** Registers a benchmark with a limit in microseconds. */
 export function benchTime({ mostMicroseconds, ...limit }: TimeLimit): void {
-  const { name, unit, units, work, rounds = 30 } = limit;
+  const { name, unit, work } = limit;
   Deno.bench(name, ONCE, async () => {
-    const [times = []] = await inTurns([work], rounds, units);
+    const [times = []] = await inTurns([work], limit);
     const found = median(times);
     judge(`${show(times)} a ${unit}, at most ${mostMicroseconds} us`, found <= mostMicroseconds);
   });
@@ -44,9 +48,9 @@ export function benchTime({ mostMicroseconds, ...limit }: TimeLimit): void {
 
 /** Registers a benchmark with a limit in times its floor. */
 export function benchRatio({ floor, mostTimes, ...limit }: RatioLimit): void {
-  const { name, unit, units, work, rounds = 30 } = limit;
+  const { name, unit, work } = limit;
   Deno.bench(name, ONCE, async () => {
-    const [floors = [], times = []] = await inTurns([floor, work], rounds, units);
+    const [floors = [], times = []] = await inTurns([floor, work], limit);
     const ratio = median(times) / median(floors);
     const said = `${ratio.toFixed(2)} x the floor, at most ${mostTimes} x ` +
       `(${show(times)} a ${unit}, the floor ${show(floors)})`;
@@ -63,19 +67,23 @@ const WARM_UP_MS = 300;
 /** Microseconds a unit of each workload, round by round. */
 async function inTurns(
   works: readonly Work[],
-  rounds: number,
-  units: number,
+  { units, rounds = 30, setUp, tearDown }: Omit<TimeLimit, "mostMicroseconds">,
 ): Promise<readonly (readonly number[])[]> {
+  const timed = async (work: Work) => {
+    await setUp?.();
+    const started = performance.now();
+    await work();
+    const took = performance.now() - started;
+    await tearDown?.();
+    return took;
+  };
   for (const work of works) {
-    const begun = performance.now();
-    while (performance.now() - begun < WARM_UP_MS) await work();
+    for (let spent = 0; spent < WARM_UP_MS;) spent += await timed(work);
   }
   const times = works.map((): number[] => []);
   for (let round = 0; round < rounds; round++) {
     for (const [index, work] of works.entries()) {
-      const started = performance.now();
-      await work();
-      times[index]?.push((performance.now() - started) / units * 1000);
+      times[index]?.push(await timed(work) / units * 1000);
     }
   }
   return times;

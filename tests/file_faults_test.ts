@@ -11,7 +11,8 @@ import {
 } from "../mod.ts";
 import { recordFromText, recordToText } from "../pipeline/record.ts";
 import { configArgs } from "../tools/deno_args.ts";
-import { filesBelow, record, watched, withRoot } from "./file_probes.ts";
+import { filesBelow, watched, withRoot } from "./file_probes.ts";
+import { record } from "./probe_record.ts";
 
 Deno.test("a torn, empty or alien file never hides the newest good checkpoint, and is told", async () => {
   await withRoot(async (root) => {

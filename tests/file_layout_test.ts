@@ -3,7 +3,8 @@ import { join, toFileUrl } from "@std/path";
 import { FileCheckpointer } from "../backends/file.ts";
 import { CheckpointConflictError } from "../mod.ts";
 import { configArgs } from "../tools/deno_args.ts";
-import { filesBelow, record, watched, withRoot } from "./file_probes.ts";
+import { filesBelow, watched, withRoot } from "./file_probes.ts";
+import { record } from "./probe_record.ts";
 
 Deno.test("a checkpoint lies where the layout says, as readable JSON", async () => {
   await withRoot(async (root) => {

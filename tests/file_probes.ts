@@ -1,6 +1,5 @@
 import { join } from "@std/path";
 import { FileCheckpointer, type FileWarning } from "../backends/file.ts";
-import type { CheckpointRecord } from "../mod.ts";
 
 /** Runs a test in a folder of its own. */
 export async function withRoot(test: (root: string) => Promise<void>): Promise<void> {
@@ -10,30 +9,6 @@ export async function withRoot(test: (root: string) => Promise<void>): Promise<v
   } finally {
     await Deno.remove(root, { recursive: true });
   }
-}
-
-/** A record like any other. */
-export function record(sequence: number, fields: Partial<CheckpointRecord> = {}): CheckpointRecord {
-  return {
-    version: 1,
-    pipelineName: "factory",
-    runId: "r1",
-    sequence,
-    nodeId: "deployer",
-    state: { step: sequence },
-    completedNodes: [],
-    status: "running",
-    paused: false,
-    pauseReason: undefined,
-    tasks: [],
-    pendingEdges: [],
-    steps: sequence,
-    failures: [],
-    resume: undefined,
-    writer: "w1",
-    savedAt: "2026-01-01T00:00:00.000Z",
-    ...fields,
-  };
 }
 
 /** A checkpointer that keeps its warnings. */

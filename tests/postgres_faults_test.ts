@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { PostgresError } from "../backends/postgres.ts";
 import { type Checkpointer, CheckpointSaveError, definePipeline, END, unchecked } from "../mod.ts";
-import { RECONNECTING, record } from "./postgres_probes.ts";
+import { RECONNECTING } from "./postgres_probes.ts";
+import { record } from "./probe_record.ts";
 import { startPostgres } from "./servers/postgres.ts";
 import { FaultyProxy } from "./servers/proxy.ts";
 import { assertRefused, assertStored, sequences } from "./suite/checks.ts";

@@ -2,7 +2,8 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { fromFileUrl } from "@std/path";
 import { PostgresCheckpointer, postgresSchema } from "../backends/postgres.ts";
 import { untyped } from "./engine_probes.ts";
-import { OWN_OR_NODE_POOL, record } from "./postgres_probes.ts";
+import { OWN_OR_NODE_POOL } from "./postgres_probes.ts";
+import { record } from "./probe_record.ts";
 import { freePort } from "./servers/port.ts";
 
 const ROOT = fromFileUrl(new URL("../", import.meta.url));

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { append, definePipeline, END, pause, send, unchecked } from "../mod.ts";
-import { DRIVERS, record } from "./postgres_probes.ts";
+import { DRIVERS } from "./postgres_probes.ts";
+import { record } from "./probe_record.ts";
 import { startPgBouncer } from "./servers/pgbouncer.ts";
 import { startPostgres } from "./servers/postgres.ts";
 import { assertRefused } from "./suite/checks.ts";

@@ -3,7 +3,8 @@ import { assert, assertEquals } from "@std/assert";
 import pg from "npm:pg@8.23.1";
 import { PostgresCheckpointer } from "../backends/postgres.ts";
 import { definePipeline, END, unchecked } from "../mod.ts";
-import { DRIVERS, OWN_OR_NODE_POOL, record } from "./postgres_probes.ts";
+import { DRIVERS, OWN_OR_NODE_POOL } from "./postgres_probes.ts";
+import { record } from "./probe_record.ts";
 import { startPostgres } from "./servers/postgres.ts";
 import { assertStored } from "./suite/checks.ts";
 

@@ -8,7 +8,6 @@
 import pg from "npm:pg@8.23.1";
 import postgres from "npm:postgres@3.4.9";
 import { PostgresCheckpointer } from "../backends/postgres.ts";
-import type { CheckpointRecord } from "../mod.ts";
 import type { RemotePglite } from "./servers/pglite.ts";
 import { whyNoPostgresDriver } from "./servers/registry.ts";
 
@@ -134,26 +133,4 @@ function probe(checkpointer: PostgresCheckpointer, end?: () => Promise<void>): P
       await end?.();
     },
   });
-}
-
-/** A record like any other. */
-export function record(sequence: number, fields: Partial<CheckpointRecord> = {}): CheckpointRecord {
-  return {
-    version: 1,
-    pipelineName: "factory",
-    runId: "r1",
-    sequence,
-    nodeId: "deployer",
-    state: { step: sequence },
-    completedNodes: [],
-    status: "running",
-    paused: false,
-    tasks: [],
-    pendingEdges: [],
-    steps: sequence,
-    failures: [],
-    writer: "w1",
-    savedAt: "2026-01-01T00:00:00.000Z",
-    ...fields,
-  };
 }

@@ -1,7 +1,8 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { isStorableText, quote } from "../backends/postgres_quote.ts";
-import { DRIVERS, record } from "./postgres_probes.ts";
+import { DRIVERS } from "./postgres_probes.ts";
+import { record } from "./probe_record.ts";
 import { findPostgres } from "./servers/postgres.ts";
 import { assertStored } from "./suite/checks.ts";
 import { recordOfText } from "./suite/samples.ts";

@@ -10,7 +10,8 @@ import {
   unchecked,
 } from "../mod.ts";
 import { configArgs } from "../tools/deno_args.ts";
-import { OWN_OR_NODE_POOL, record } from "./postgres_probes.ts";
+import { OWN_OR_NODE_POOL } from "./postgres_probes.ts";
+import { record } from "./probe_record.ts";
 import type { Database } from "./servers/database.ts";
 import { GUARDED, startPostgres } from "./servers/postgres.ts";
 import { assertStored } from "./suite/checks.ts";

@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { PostgresCheckpointer } from "../backends/postgres.ts";
-import { DRIVERS, record } from "./postgres_probes.ts";
+import { DRIVERS } from "./postgres_probes.ts";
+import { record } from "./probe_record.ts";
 import type { Database, Row } from "./servers/database.ts";
 import { startPostgres } from "./servers/postgres.ts";
 
