@@ -26,7 +26,7 @@ import { PostgresError, reasonOf, sqlStateOf } from "./postgres_error.ts";
 import { keyOf } from "./postgres_names.ts";
 import { makePool, type Pool } from "./postgres_pool.ts";
 import { answered, retrying } from "./postgres_retry.ts";
-import { fromRow, toRow } from "./postgres_row.ts";
+import { fromRow, type StoredRow, toRow } from "./postgres_row.ts";
 import {
   checkTableName,
   COLUMNS,
@@ -34,11 +34,13 @@ import {
   createSql,
   deleteSql,
   historySql,
+  KEY_TAKEN,
   latestSql,
   listSql,
   NULL_REFUSED,
   postgresSchema,
   type RunKey,
+  saveAgainSql,
   saveSql,
 } from "./postgres_sql.ts";
 import { parseUrl } from "./postgres_url.ts";
@@ -104,6 +106,7 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
   readonly #retryForMs: number;
   #isDisposed = false;
   #table: Promise<void> | undefined;
+  #isTableReady = false;
 
   /**
    * Takes where to connect, or a client; nothing is opened yet.
@@ -137,15 +140,26 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
    * @throws {PostgresError} If Postgres refused it or could not be reached.
    */
   async save(record: CheckpointRecord): Promise<void> {
-    const sql = saveSql(this.#tableName, await toRow(record));
-    let rows: readonly Row[];
+    const row = await toRow(record);
     try {
-      rows = await this.#query("save a checkpoint", sql);
+      await this.#query("save a checkpoint", saveSql(this.#tableName, row));
     } catch (cause) {
-      if (!(cause instanceof PostgresError) || cause.code !== NULL_REFUSED) throw cause;
+      if (hasCode(cause, NULL_REFUSED)) throw new CheckpointConflictError(record, { cause });
+      if (!hasCode(cause, KEY_TAKEN)) throw cause;
+      await this.#saveAgain(record, row);
+    }
+  }
+
+  /** Only its own writer may save a sequence again: after an answer that was lost, say. */
+  async #saveAgain(record: CheckpointRecord, row: StoredRow): Promise<void> {
+    try {
+      const saved = await this.#query("save a checkpoint", saveAgainSql(this.#tableName, row));
+      if (saved.length > 0) return;
+    } catch (cause) {
+      if (!hasCode(cause, NULL_REFUSED)) throw cause;
       throw new CheckpointConflictError(record, { cause });
     }
-    if (rows.length === 0) throw new CheckpointConflictError(record);
+    throw new CheckpointConflictError(record);
   }
 
   /** Yields the checkpoint with the highest sequence. */
@@ -195,7 +209,7 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
       throw new TypeError(`Cannot ${what}: this PostgresCheckpointer was disposed of`);
     }
     try {
-      await this.#ensureTable();
+      if (!this.#isTableReady) await this.#ensureTable();
       return await retrying(this.#retryForMs, () => this.#run(sql));
     } catch (cause) {
       if (cause instanceof PostgresError || cause instanceof TypeError) throw cause;
@@ -210,6 +224,7 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
     this.#table ??= this.#prepareTable();
     try {
       await this.#table;
+      this.#isTableReady = true;
     } catch (error) {
       this.#table = undefined;
       throw error;
@@ -256,6 +271,10 @@ function runnerWithin(timeoutMs: number, client: unknown): RunSql {
 async function runKey(pipelineName: string, runId: string): Promise<RunKey> {
   const [pipeline, run] = await Promise.all([keyOf(pipelineName), keyOf(runId)]);
   return { pipeline, run };
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof PostgresError && error.code === code;
 }
 
 function refuseBelow(least: number, value: number, option: string): void {

@@ -84,11 +84,29 @@ export function columnsSql(tableName: string): string {
 }
 
 /**
- * Saves a checkpoint. No row comes back if another writer saved this sequence; if a later one is
- * stored, the sequence becomes NULL, which {@linkcode NULL_REFUSED} refuses. Of all ways to look
- * for a later one in the same statement, this takes the planner the least time.
+ * Saves a checkpoint of which nothing is stored yet. If its sequence is, the primary key refuses it
+ * ({@linkcode KEY_TAKEN}); if a later one is, the sequence becomes NULL, which
+ * {@linkcode NULL_REFUSED} refuses. Without `ON CONFLICT`, and with the look for a later one as a
+ * value, the planner takes the least time for it.
  */
 export function saveSql(tableName: string, row: StoredRow): string {
+  return insertSql(tableName, row);
+}
+
+/**
+ * Saves a checkpoint whose sequence is stored already, if it was this writer who did; otherwise no
+ * row comes back. A later one is refused as in {@linkcode saveSql}.
+ */
+export function saveAgainSql(tableName: string, row: StoredRow): string {
+  return `${insertSql(tableName, row)} ` +
+    `ON CONFLICT (pipeline_name, run_id, sequence) DO UPDATE SET node_id = EXCLUDED.node_id, ` +
+    `state = EXCLUDED.state, completed_nodes = EXCLUDED.completed_nodes, created_at = now(), ` +
+    `paused = EXCLUDED.paused, pause_reason = EXCLUDED.pause_reason, status = EXCLUDED.status, ` +
+    `saved_at = EXCLUDED.saved_at, details = EXCLUDED.details ` +
+    `WHERE stored.writer = EXCLUDED.writer RETURNING sequence`;
+}
+
+function insertSql(tableName: string, row: StoredRow): string {
   const table = quoteName(tableName);
   const [pipeline, run] = [quote(row.pipeline), quote(row.run)];
   return `INSERT INTO ${table} AS stored (pipeline_name, run_id, sequence, node_id, state, ` +
@@ -97,13 +115,11 @@ export function saveSql(tableName: string, row: StoredRow): string {
     `AND run_id = ${run} AND sequence > ${row.sequence}) THEN NULL ELSE ${row.sequence} END, ` +
     `${quote(row.node)}, ${quote(row.state)}, ${quote(row.completedNodes)}, ${row.paused}, ` +
     `${quoteOrNull(row.pauseReason)}, ${quote(row.status)}, ${quote(row.writer)}, ` +
-    `${quoteOrNull(row.savedAt)}, ${quote(row.details)}) ` +
-    `ON CONFLICT (pipeline_name, run_id, sequence) DO UPDATE SET node_id = EXCLUDED.node_id, ` +
-    `state = EXCLUDED.state, completed_nodes = EXCLUDED.completed_nodes, created_at = now(), ` +
-    `paused = EXCLUDED.paused, pause_reason = EXCLUDED.pause_reason, status = EXCLUDED.status, ` +
-    `saved_at = EXCLUDED.saved_at, details = EXCLUDED.details WHERE stored.writer = EXCLUDED.writer RETURNING sequence`;
+    `${quoteOrNull(row.savedAt)}, ${quote(row.details)})`;
 }
 
+/** SQLSTATE unique_violation. */
+export const KEY_TAKEN = "23505";
 /** SQLSTATE not_null_violation. */
 export const NULL_REFUSED = "23502";
 
