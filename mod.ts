@@ -35,7 +35,7 @@
  */
 
 export { MemoryCheckpointer } from "./backends/memory.ts";
-export { applyChange, type CheckpointHead } from "./pipeline/change.ts";
+export { applyChange } from "./pipeline/change.ts";
 export {
   type CheckpointChange,
   CheckpointConflictError,
@@ -94,6 +94,7 @@ export {
   UnknownNodeError,
 } from "./pipeline/errors.ts";
 export type { EventHandler, RunEvent, TaskEvent } from "./pipeline/events.ts";
+export type { CheckpointHead } from "./pipeline/fold.ts";
 export type { HistoryEntry } from "./pipeline/history.ts";
 export type { Json, JsonObject } from "./pipeline/json.ts";
 export {

@@ -4,14 +4,17 @@
  * @module
  */
 
+import { makeChains } from "../pipeline/chain.ts";
 import {
+  type CheckpointChange,
   CheckpointConflictError,
   type Checkpointer,
   type CheckpointRecord,
   type ListRunsOptions,
   type RunSummary,
 } from "../pipeline/checkpointer.ts";
-import { summarize } from "../pipeline/record.ts";
+import type { StoredChange } from "../pipeline/stored_change.ts";
+import { batching } from "./postgres_batch.ts";
 import {
   type DenoClient,
   type DenoPool,
@@ -22,16 +25,14 @@ import {
   runnerFor,
   type RunSql,
 } from "./postgres_client.ts";
-import { PostgresError, reasonOf, sqlStateOf } from "./postgres_error.ts";
+import { isPassing, PostgresError, reasonOf } from "./postgres_error.ts";
 import { keyOf } from "./postgres_names.ts";
 import { makePool, type Pool } from "./postgres_pool.ts";
+import { latestOf, sequenceOf, summaryOf, takeHistory } from "./postgres_records.ts";
 import { answered, retrying } from "./postgres_retry.ts";
-import { fromRow, type StoredRow, toRow } from "./postgres_row.ts";
+import { changeDetails, type StoredRow, toChangeRow, toRow } from "./postgres_row.ts";
 import {
   checkTableName,
-  COLUMNS,
-  columnsSql,
-  createSql,
   deleteSql,
   historySql,
   KEY_TAKEN,
@@ -41,15 +42,19 @@ import {
   postgresSchema,
   type RunKey,
   saveAgainSql,
+  saveManySql,
   saveSql,
 } from "./postgres_sql.ts";
+import { prepareTable } from "./postgres_table.ts";
 import { parseUrl } from "./postgres_url.ts";
 
 export { PostgresError, postgresSchema };
 export type { DenoClient, DenoPool, NodeClient, PostgresClient, PostgresJsClient };
 
-/** Checkpoints that `history` reads at a time. */
+/** Rows that `history` reads at a time. */
 const HISTORY_PAGE = 100;
+
+const SAVE = "save a checkpoint";
 
 /** Options of a {@linkcode PostgresCheckpointer}: where to connect, or a client. */
 export type PostgresCheckpointerOptions =
@@ -104,6 +109,8 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
   readonly #pool: Pool | undefined;
   readonly #tableName: string;
   readonly #retryForMs: number;
+  readonly #chains = makeChains(changeDetails);
+  readonly #saveRow: (row: StoredRow) => Promise<void>;
   #isDisposed = false;
   #table: Promise<void> | undefined;
   #isTableReady = false;
@@ -130,30 +137,47 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
     this.#retryForMs = retryForMs;
     this.#pool = url === undefined ? undefined : makePool(parseUrl(url), poolSize, timeoutMs);
     this.#run = this.#pool?.run ?? runnerWithin(timeoutMs, client);
+    this.#saveRow = batching(poolSize, { one: this.#saveOne, many: this.#saveMany });
   }
 
   /**
-   * Stores one checkpoint.
+   * Stores one checkpoint: whole, or as a change where that is much less. Saves of different runs
+   * that wait for a connection share one statement.
    *
    * @throws {CheckpointConflictError} If another writer saved this sequence, or a later one is
    * stored.
    * @throws {PostgresError} If Postgres refused it or could not be reached.
    */
-  async save(record: CheckpointRecord): Promise<void> {
+  async save(record: CheckpointRecord, change?: CheckpointChange): Promise<void> {
+    const planned = this.#chains.plan(record, change);
+    if (planned !== undefined) {
+      try {
+        await this.#saveRow(await toChangeRow(record, planned));
+        return this.#chains.savedChange(record, planned);
+      } catch (cause) {
+        // What it changes is not there, or not the latest: the whole record tells why.
+        this.#chains.forget(record.pipelineName, record.runId);
+        if (!hasCode(cause, NULL_REFUSED)) throw cause;
+      }
+    }
     const row = await toRow(record);
     try {
-      await this.#query("save a checkpoint", saveSql(this.#tableName, row));
+      await this.#saveRow(row);
     } catch (cause) {
       if (hasCode(cause, NULL_REFUSED)) throw new CheckpointConflictError(record, { cause });
       if (!hasCode(cause, KEY_TAKEN)) throw cause;
       await this.#saveAgain(record, row);
     }
+    this.#chains.savedWhole(
+      record,
+      row.state.length + row.completedNodes.length + row.details.length,
+    );
   }
 
   /** Only its own writer may save a sequence again: after an answer that was lost, say. */
   async #saveAgain(record: CheckpointRecord, row: StoredRow): Promise<void> {
     try {
-      const saved = await this.#query("save a checkpoint", saveAgainSql(this.#tableName, row));
+      const saved = await this.#query(SAVE, saveAgainSql(this.#tableName, row));
       if (saved.length > 0) return;
     } catch (cause) {
       if (!hasCode(cause, NULL_REFUSED)) throw cause;
@@ -162,11 +186,26 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
     throw new CheckpointConflictError(record);
   }
 
+  readonly #saveOne = async (row: StoredRow): Promise<void> => {
+    await this.#query(SAVE, saveSql(this.#tableName, row));
+  };
+
+  readonly #saveMany = async (rows: readonly StoredRow[]): Promise<readonly StoredRow[]> => {
+    try {
+      const saved = await this.#query(SAVE, saveManySql(this.#tableName, rows));
+      const runs = new Set(saved.map((row) => `${row.pipeline_name}\0${row.run_id}`));
+      return rows.filter(({ pipeline, run }) => runs.has(`${pipeline}\0${run}`));
+    } catch (cause) {
+      // One row spoils it for the others, unless the server is away.
+      if (cause instanceof PostgresError && !isPassing(cause.cause)) return [];
+      throw cause;
+    }
+  };
+
   /** Yields the checkpoint with the highest sequence. */
   async loadLatest(pipelineName: string, runId: string): Promise<CheckpointRecord | undefined> {
     const key = await runKey(pipelineName, runId);
-    const [row] = await this.#query("load a run", latestSql(this.#tableName, key));
-    return row && fromRow(row);
+    return latestOf(await this.#query("load a run", latestSql(this.#tableName, key)));
   }
 
   /** Yields the runs of one pipeline, the one saved last first. */
@@ -175,26 +214,28 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
     { status, limit = Infinity }: ListRunsOptions = {},
   ): AsyncIterable<RunSummary> {
     const sql = listSql(this.#tableName, await keyOf(pipelineName), { status, limit });
-    for (const row of await this.#query("list runs", sql)) yield summarize(fromRow(row));
+    for (const row of await this.#query("list runs", sql)) yield summaryOf(row);
   }
 
   /** Yields every checkpoint of a run, newest first, some at a time. */
   async *history(pipelineName: string, runId: string): AsyncIterable<CheckpointRecord> {
     const key = await runKey(pipelineName, runId);
+    const changes: StoredChange[] = [];
     let below = Infinity;
     for (;;) {
       const sql = historySql(this.#tableName, key, below, HISTORY_PAGE);
-      const records = (await this.#query("read a history", sql)).map(fromRow);
-      yield* records;
-      const last = records.at(-1);
-      if (last === undefined || records.length < HISTORY_PAGE) return;
-      below = last.sequence;
+      const rows = await this.#query("read a history", sql);
+      for (const records of takeHistory(rows, changes)) yield* records;
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < HISTORY_PAGE) return;
+      below = sequenceOf(last);
     }
   }
 
   /** Removes all that is stored of a run. */
   async deleteRun(pipelineName: string, runId: string): Promise<void> {
     const key = await runKey(pipelineName, runId);
+    this.#chains.forget(pipelineName, runId);
     await this.#query("delete a run", deleteSql(this.#tableName, key));
   }
 
@@ -210,7 +251,7 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
     }
     try {
       if (!this.#isTableReady) await this.#ensureTable();
-      return await retrying(this.#retryForMs, () => this.#run(sql));
+      return await this.#runRetrying(sql);
     } catch (cause) {
       if (cause instanceof PostgresError || cause instanceof TypeError) throw cause;
       throw new PostgresError(`Cannot ${what} in table ${this.#tableName}: ${reasonOf(cause)}`, {
@@ -221,7 +262,7 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
 
   /** Once for each instance; what failed is tried again by the next call. */
   async #ensureTable(): Promise<void> {
-    this.#table ??= this.#prepareTable();
+    this.#table ??= prepareTable(this.#runRetrying, this.#tableName);
     try {
       await this.#table;
       this.#isTableReady = true;
@@ -231,36 +272,7 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
     }
   }
 
-  async #prepareTable(): Promise<void> {
-    const rows = await retrying(this.#retryForMs, () => this.#run(columnsSql(this.#tableName)));
-    const types = new Map(rows.map(({ name, type }) => [String(name), String(type)]));
-    const isMissing = [...COLUMNS.keys()].some((column) => !types.has(column));
-    for (const [column, type] of COLUMNS) {
-      const found = types.get(column) ?? type;
-      if (found !== type) {
-        throw new TypeError(
-          `Cannot use table ${this.#tableName}: its column ${column} is of type ${found}, not ` +
-            `${type}; choose another tableName`,
-        );
-      }
-    }
-    if (isMissing) await this.#createTable();
-  }
-
-  async #createTable(): Promise<void> {
-    try {
-      await retrying(this.#retryForMs, () => this.#run(createSql(this.#tableName)));
-    } catch (cause) {
-      // 42501 is insufficient_privilege.
-      const advice = sqlStateOf(cause) === "42501"
-        ? `; have somebody who may run this:\n\n${postgresSchema(this.#tableName)}`
-        : "";
-      throw new PostgresError(
-        `Cannot make table ${this.#tableName}: ${reasonOf(cause)}${advice}`,
-        { cause },
-      );
-    }
-  }
+  readonly #runRetrying: RunSql = (sql) => retrying(this.#retryForMs, () => this.#run(sql));
 }
 
 function runnerWithin(timeoutMs: number, client: unknown): RunSql {

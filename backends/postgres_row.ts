@@ -1,12 +1,14 @@
 /**
- * A checkpoint as a row: the Python framework's columns, readable by anyone, then ours.
+ * A checkpoint as a row that is written: the Python framework's columns, readable by anyone, then
+ * ours.
  *
  * @module
  */
 
+import type { PlannedChange } from "../pipeline/chain.ts";
 import type { CheckpointRecord } from "../pipeline/checkpointer.ts";
-import { fromStored, toStored } from "../pipeline/record.ts";
-import type { Row } from "./postgres_client.ts";
+import { toStored } from "../pipeline/record.ts";
+import type { StoredChange } from "../pipeline/stored_change.ts";
 import { keyOf } from "./postgres_names.ts";
 import { isStorableJson, isStorableText } from "./postgres_quote.ts";
 
@@ -34,75 +36,102 @@ export interface StoredRow {
   readonly writer: string;
   /** Time of the save by the writer's clock; `undefined` where the column would change it. */
   readonly savedAt: string | undefined;
-  /** The rest as JSON text, and whatever the other columns cannot hold. */
+  /** The rest as JSON text, and whatever the other columns cannot hold; or the change. */
   readonly details: string;
+  /** For a change: the whole record that its chain begins with, and the record that it changes. */
+  readonly change?: Pick<PlannedChange, "base" | "since">;
 }
 
-/** The row of a record. */
+/**
+ * What stands in the columns of a change's row for a state and nodes that are not there: JSON's
+ * null, which a program that only knows whole records cannot take for a state.
+ */
+const ABSENT = "null";
+
+/** The row of a whole record. */
 export async function toRow(record: CheckpointRecord): Promise<StoredRow> {
+  const { state, completed_nodes, ...rest } = toStored(record);
+  const row = await commonColumns(record);
+  const nodes = JSON.stringify(completed_nodes);
+  const hasStorableNodes = isStorableJson(nodes);
+  const details = {
+    ...rest,
+    ...namesBeside(row, record),
+    sequence: undefined,
+    status: undefined,
+    paused: undefined,
+    pause_reason: isStorableText(record.pauseReason ?? "") ? undefined : record.pauseReason,
+    saved_at: unless(row.savedAt, record.savedAt),
+    completed_nodes: hasStorableNodes ? undefined : completed_nodes,
+  };
+  return {
+    ...row,
+    state: JSON.stringify(state),
+    completedNodes: hasStorableNodes ? nodes : "[]",
+    details: JSON.stringify(details),
+  };
+}
+
+/** The row of a change. */
+export async function toChangeRow(
+  record: CheckpointRecord,
+  change: PlannedChange,
+): Promise<StoredRow> {
+  return {
+    ...await commonColumns(record),
+    state: ABSENT,
+    completedNodes: ABSENT,
+    details: change.text,
+    change,
+  };
+}
+
+/** What the details tell of a change: what no column does. */
+export function changeDetails(change: StoredChange): string {
+  const { node_id, pause_reason, saved_at, after_ms } = change;
+  const isStorable = isStorableText(pause_reason ?? "");
+  return JSON.stringify({
+    ...change,
+    sequence: undefined,
+    status: undefined,
+    paused: undefined,
+    writer: undefined,
+    node_id: keyOf(node_id) === node_id ? undefined : node_id,
+    pause_reason: isStorable ? undefined : pause_reason,
+    // A column holds every time that has milliseconds since another one.
+    after_ms: undefined,
+    saved_at: after_ms === undefined && !isIsoTime(saved_at ?? "") ? saved_at : undefined,
+  });
+}
+
+type CommonColumns = Omit<StoredRow, "state" | "completedNodes" | "details" | "change">;
+
+async function commonColumns(record: CheckpointRecord): Promise<CommonColumns> {
   const keys = [record.pipelineName, record.runId, record.nodeId, record.writer].map(keyOf);
   const [pipeline = "", run = "", node = "", writer = ""] = keys.every(isText)
     ? keys
     : await Promise.all(keys);
-  const { state, completed_nodes, ...rest } = toStored(record);
-  const nodes = JSON.stringify(completed_nodes);
-  const hasStorableNodes = isStorableJson(nodes);
-  const { pauseReason = "" } = record;
-  const savedAt = isIsoTime(record.savedAt) ? record.savedAt : undefined;
-  const details = {
-    ...rest,
-    // What a column holds as it is need not be held twice.
-    pipeline_name: unless(pipeline, record.pipelineName),
-    run_id: unless(run, record.runId),
-    node_id: unless(node, record.nodeId),
-    writer: unless(writer, record.writer),
-    sequence: undefined,
-    status: undefined,
-    paused: undefined,
-    pause_reason: isStorableText(pauseReason) ? undefined : pauseReason,
-    saved_at: unless(savedAt, record.savedAt),
-    completed_nodes: hasStorableNodes ? undefined : completed_nodes,
-  };
   return {
     pipeline,
     run,
     node,
     writer,
     sequence: record.sequence,
-    state: JSON.stringify(state),
-    completedNodes: hasStorableNodes ? nodes : "[]",
     paused: record.paused,
-    pauseReason: isStorableText(pauseReason) ? record.pauseReason : undefined,
+    pauseReason: isStorableText(record.pauseReason ?? "") ? record.pauseReason : undefined,
     status: record.status,
-    savedAt,
-    details: JSON.stringify(details),
+    savedAt: isIsoTime(record.savedAt) ? record.savedAt : undefined,
   };
 }
 
-/**
- * The record of a row.
- *
- * @throws {TypeError} If the row is no checkpoint.
- * @throws {RecordVersionError} If a newer version of this package wrote it.
- */
-export function fromRow(row: Row): CheckpointRecord {
-  const { details, state, completed_nodes, ...columns } = row;
-  const where = `checkpoint ${row.sequence} of run "${row.run_id}" in Postgres`;
-  const stored = {
-    ...withoutNull(columns),
-    state: parse(state),
-    completed_nodes: parse(completed_nodes),
-    ...parse(details),
+/** The names that a column does not hold as they are. */
+function namesBeside(row: CommonColumns, record: CheckpointRecord) {
+  return {
+    pipeline_name: unless(row.pipeline, record.pipelineName),
+    run_id: unless(row.run, record.runId),
+    node_id: unless(row.node, record.nodeId),
+    writer: unless(row.writer, record.writer),
   };
-  return fromStored(stored, where, "");
-}
-
-function withoutNull(columns: Row): object {
-  return Object.fromEntries(Object.entries(columns).filter(([, value]) => value !== null));
-}
-
-function parse(json: unknown): object | undefined {
-  return typeof json === "string" ? JSON.parse(json) : undefined;
 }
 
 /** Whether a time is of the one form in which it is read back. */

@@ -31,6 +31,7 @@ export const COLUMNS: ReadonlyMap<string, string> = new Map([
   ["writer", "text"],
   ["saved_at", "timestamp with time zone"],
   ["details", "text"],
+  ["base_sequence", "integer"],
 ]);
 
 /**
@@ -59,7 +60,8 @@ ALTER TABLE ${table}
   ADD COLUMN IF NOT EXISTS status TEXT DEFAULT NULL,
   ADD COLUMN IF NOT EXISTS writer TEXT DEFAULT NULL,
   ADD COLUMN IF NOT EXISTS saved_at TIMESTAMPTZ DEFAULT NULL,
-  ADD COLUMN IF NOT EXISTS details TEXT DEFAULT NULL;
+  ADD COLUMN IF NOT EXISTS details TEXT DEFAULT NULL,
+  ADD COLUMN IF NOT EXISTS base_sequence INT DEFAULT NULL;
 `;
 }
 
@@ -76,46 +78,104 @@ ${postgresSchema(tableName)}END`)
   }`;
 }
 
-/** Tells the columns of the table and their types; no rows if there is no table. */
+/**
+ * Tells the columns of the table and their types, and whether a unique index keeps sequences apart;
+ * no rows if there is no table.
+ */
 export function columnsSql(tableName: string): string {
-  return `SELECT attname::text AS name, format_type(atttypid, NULL) AS type FROM pg_attribute ` +
-    `WHERE attrelid = to_regclass(${quote(quoteName(tableName))}) AND attnum > 0 ` +
-    `AND NOT attisdropped`;
+  const table = `to_regclass(${quote(quoteName(tableName))})`;
+  const names = "(SELECT array_agg(c.attname::text ORDER BY c.attname) FROM pg_attribute c " +
+    "WHERE c.attrelid = i.indrelid AND c.attnum = ANY (i.indkey))";
+  return `SELECT attname::text AS name, format_type(atttypid, NULL) AS type, EXISTS (SELECT ` +
+    `FROM pg_index i WHERE i.indrelid = ${table} AND i.indisunique AND i.indisvalid ` +
+    `AND i.indpred IS NULL AND i.indnatts = 3 AND ${names} = ARRAY['${KEY.join("', '")}']) ` +
+    `AS is_keyed FROM pg_attribute WHERE attrelid = ${table} AND attnum > 0 AND NOT attisdropped`;
 }
+
+/** The columns of the primary key. */
+const KEY: readonly string[] = ["pipeline_name", "run_id", "sequence"];
+
+/** The columns that a save writes. */
+const WRITTEN = [...COLUMNS.keys()].filter((column) => column !== "created_at");
 
 /**
  * Saves a checkpoint of which nothing is stored yet. If its sequence is, the primary key refuses it
- * ({@linkcode KEY_TAKEN}); if a later one is, the sequence becomes NULL, which
- * {@linkcode NULL_REFUSED} refuses. Without `ON CONFLICT`, and with the look for a later one as a
- * value, the planner takes the least time for it.
+ * ({@linkcode KEY_TAKEN}). If a later one is, or if what a change is against is not the latest, the
+ * sequence becomes NULL, which {@linkcode NULL_REFUSED} refuses. Without `ON CONFLICT`, and with the
+ * question as a value, the planner takes the least time for it.
  */
 export function saveSql(tableName: string, row: StoredRow): string {
-  return insertSql(tableName, row);
+  const table = quoteName(tableName);
+  const isRow = isRun(row);
+  const { sequence, change } = row;
+  const stored = change === undefined
+    ? `CASE WHEN EXISTS (SELECT FROM ${table} WHERE ${isRow} AND sequence > ${sequence}) ` +
+      `THEN NULL ELSE ${sequence} END`
+    : `(SELECT CASE WHEN sequence = ${change.since} AND writer = ${quote(row.writer)} ` +
+      `THEN ${sequence} END FROM ${table} WHERE ${isRow} ORDER BY sequence DESC LIMIT 1)`;
+  return `INSERT INTO ${table} AS stored (${WRITTEN.join(", ")}) VALUES (` +
+    `${quote(row.pipeline)}, ${quote(row.run)}, ${stored}, ` +
+    `${quote(row.node)}, ${quote(row.state)}, ${quote(row.completedNodes)}, ${row.paused}, ` +
+    `${quoteOrNull(row.pauseReason)}, ${quote(row.status)}, ${quote(row.writer)}, ` +
+    `${quoteOrNull(row.savedAt)}, ${quote(row.details)}, ${change?.base ?? "NULL"})`;
 }
 
 /**
- * Saves a checkpoint whose sequence is stored already, if it was this writer who did; otherwise no
- * row comes back. A later one is refused as in {@linkcode saveSql}.
+ * Saves a whole checkpoint whose sequence is stored already, if it was this writer who did;
+ * otherwise no row comes back. A later one is refused as in {@linkcode saveSql}.
  */
 export function saveAgainSql(tableName: string, row: StoredRow): string {
-  return `${insertSql(tableName, row)} ` +
-    `ON CONFLICT (pipeline_name, run_id, sequence) DO UPDATE SET node_id = EXCLUDED.node_id, ` +
-    `state = EXCLUDED.state, completed_nodes = EXCLUDED.completed_nodes, created_at = now(), ` +
-    `paused = EXCLUDED.paused, pause_reason = EXCLUDED.pause_reason, status = EXCLUDED.status, ` +
-    `saved_at = EXCLUDED.saved_at, details = EXCLUDED.details ` +
-    `WHERE stored.writer = EXCLUDED.writer RETURNING sequence`;
+  const changed = WRITTEN.filter((column) => !KEY.includes(column) && column !== "writer");
+  const set = changed.map((column) => `${column} = EXCLUDED.${column}`).join(", ");
+  return `${saveSql(tableName, row)} ON CONFLICT (${KEY.join(", ")}) DO UPDATE ` +
+    `SET ${set}, created_at = now() WHERE stored.writer = EXCLUDED.writer RETURNING sequence`;
 }
 
-function insertSql(tableName: string, row: StoredRow): string {
+/**
+ * Saves checkpoints of different runs, of each what {@linkcode saveSql} would save. Those that it
+ * would refuse are left out; the keys of the others come back.
+ */
+export function saveManySql(tableName: string, rows: readonly StoredRow[]): string {
   const table = quoteName(tableName);
-  const [pipeline, run] = [quote(row.pipeline), quote(row.run)];
-  return `INSERT INTO ${table} AS stored (pipeline_name, run_id, sequence, node_id, state, ` +
-    `completed_nodes, paused, pause_reason, status, writer, saved_at, details) VALUES (${pipeline}, ${run}, ` +
-    `CASE WHEN EXISTS (SELECT FROM ${table} WHERE pipeline_name = ${pipeline} ` +
-    `AND run_id = ${run} AND sequence > ${row.sequence}) THEN NULL ELSE ${row.sequence} END, ` +
-    `${quote(row.node)}, ${quote(row.state)}, ${quote(row.completedNodes)}, ${row.paused}, ` +
-    `${quoteOrNull(row.pauseReason)}, ${quote(row.status)}, ${quote(row.writer)}, ` +
-    `${quoteOrNull(row.savedAt)}, ${quote(row.details)})`;
+  // In the order of their keys: two workers that save the same rows then never wait in a circle.
+  const sorted = rows.toSorted((one, other) => compareKeys(one, other));
+  const json = `[${sorted.map(rowToJson).join()}]`;
+  const types = [...WRITTEN, "since"].map((column) => `${column} ${COLUMNS.get(column) ?? "int"}`);
+  const values = WRITTEN.map((column) =>
+    COLUMNS.get(column) === "jsonb" ? `COALESCE(saved.${column}, 'null')` : `saved.${column}`
+  );
+  return `INSERT INTO ${table} (${WRITTEN.join(", ")}) SELECT ${values.join(", ")} ` +
+    `FROM json_to_recordset(${quote(json)}) AS saved (${types.join(", ")}) WHERE COALESCE(` +
+    `(SELECT CASE WHEN saved.since IS NULL THEN latest.sequence < saved.sequence ` +
+    `ELSE latest.sequence = saved.since AND latest.writer = saved.writer END ` +
+    `FROM ${table} latest WHERE latest.pipeline_name = saved.pipeline_name ` +
+    `AND latest.run_id = saved.run_id ORDER BY latest.sequence DESC LIMIT 1), ` +
+    `saved.since IS NULL) ON CONFLICT DO NOTHING RETURNING pipeline_name, run_id`;
+}
+
+/** A row by column, its JSON as it is. */
+function rowToJson(row: StoredRow): string {
+  const { state, completedNodes } = row;
+  const columns = JSON.stringify({
+    pipeline_name: row.pipeline,
+    run_id: row.run,
+    sequence: row.sequence,
+    node_id: row.node,
+    paused: row.paused,
+    pause_reason: row.pauseReason,
+    status: row.status,
+    writer: row.writer,
+    saved_at: row.savedAt,
+    details: row.details,
+    base_sequence: row.change?.base,
+    since: row.change?.since,
+  });
+  return `${columns.slice(0, -1)},"state":${state},"completed_nodes":${completedNodes}}`;
+}
+
+function compareKeys(one: RunKey, other: RunKey): number {
+  const [first, second] = [one.pipeline + "\0" + one.run, other.pipeline + "\0" + other.run];
+  return first < second ? -1 : first > second ? 1 : 0;
 }
 
 /** SQLSTATE unique_violation. */
@@ -123,16 +183,18 @@ export const KEY_TAKEN = "23505";
 /** SQLSTATE not_null_violation. */
 export const NULL_REFUSED = "23502";
 
-/** The latest checkpoint of a run. */
+/** The latest checkpoint of a run: the whole one that it begins with, then the changes since. */
 export function latestSql(tableName: string, key: RunKey): string {
-  return `SELECT ${RECORD} FROM ${quoteName(tableName)} WHERE ${isRun(key)} ` +
-    `ORDER BY sequence DESC LIMIT 1`;
+  const table = quoteName(tableName);
+  return `SELECT ${RECORD} FROM ${table} stored WHERE ${isRun(key)} AND sequence >= ` +
+    `(SELECT COALESCE(base_sequence, sequence) FROM ${table} WHERE ${isRun(key)} ` +
+    `ORDER BY sequence DESC LIMIT 1) ORDER BY sequence`;
 }
 
 /** Some checkpoints of a run, newest first, below a sequence. */
 export function historySql(tableName: string, key: RunKey, below: number, limit: number): string {
   const older = below === Infinity ? "" : `AND sequence < ${below} `;
-  return `SELECT ${RECORD} FROM ${quoteName(tableName)} WHERE ${isRun(key)} ${older}` +
+  return `SELECT ${RECORD} FROM ${quoteName(tableName)} stored WHERE ${isRun(key)} ${older}` +
     `ORDER BY sequence DESC LIMIT ${limit}`;
 }
 
@@ -173,16 +235,17 @@ export function deleteSql(tableName: string, key: RunKey): string {
 /** What a run is doing, also where the Python framework stored it. */
 const STATUS = `COALESCE(latest.status, CASE WHEN latest.paused THEN 'paused' ELSE 'running' END)`;
 
-/** As text, for drivers differ in what they make of JSON and of times. */
-const SAVED_AT = `to_char(COALESCE(saved_at, created_at) AT TIME ZONE 'UTC', ` +
-  `'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS saved_at`;
+/**
+ * A row as one text, for drivers differ in what they make of JSON and of times; it is also less work
+ * than a text of each column.
+ */
+const RECORD = "row_to_json(stored)::text AS record";
 
-const RECORD = `pipeline_name, run_id, sequence, node_id, state::text AS state, ` +
-  `completed_nodes::text AS completed_nodes, paused, pause_reason, status, writer, details, ` +
-  SAVED_AT;
-
-const SUMMARY = `pipeline_name, latest.run_id, sequence, node_id, '{}' AS state, ` +
-  `'[]' AS completed_nodes, paused, pause_reason, status, writer, details, ${SAVED_AT}`;
+/** What `listRuns` tells, and needs of the details. */
+const SUMMARY = `json_build_object('pipeline_name', pipeline_name, 'run_id', latest.run_id, ` +
+  `'sequence', sequence, 'node_id', node_id, 'paused', paused, 'pause_reason', pause_reason, ` +
+  `'status', status, 'writer', writer, 'saved_at', saved_at, 'created_at', created_at, ` +
+  `'details', details)::text AS record`;
 
 function isRun({ pipeline, run }: RunKey): string {
   return `pipeline_name = ${quote(pipeline)} AND run_id = ${quote(run)}`;

@@ -5,11 +5,9 @@
  */
 
 import type { CheckpointChange, CheckpointRecord, TaskRecord } from "./checkpointer.ts";
+import { type CheckpointHead, startFold } from "./fold.ts";
 import { startsWith } from "./freeze.ts";
 import { isList, type Json, type JsonObject } from "./json.ts";
-
-/** A record without the parts that grow: what a store keeps whole beside a change. */
-export type CheckpointHead = Omit<CheckpointRecord, "state" | "completedNodes" | "tasks">;
 
 /**
  * What `next` changes against `previous`. Unchanged values must be the very same values, as they
@@ -47,21 +45,9 @@ export function applyChange(
   head: CheckpointHead,
   change: CheckpointChange,
 ): CheckpointRecord {
-  const fields = new Map(Object.entries(previous.state));
-  for (const field of change.removed) fields.delete(field);
-  for (const [field, value] of Object.entries(change.set)) fields.set(field, value);
-  for (const [field, items] of Object.entries(change.appended)) {
-    const list = fields.get(field);
-    fields.set(field, isList(list) ? [...list, ...items] : items);
-  }
-  return {
-    ...head,
-    state: Object.fromEntries(fields),
-    completedNodes: [...previous.completedNodes, ...change.completedNodes],
-    tasks: "all" in change.tasks
-      ? change.tasks.all
-      : withFinished(previous.tasks, change.tasks.finished),
-  };
+  const fold = startFold(previous);
+  fold.apply(head, change);
+  return fold.record();
 }
 
 function changedTasks(
@@ -79,14 +65,6 @@ function changedTasks(
 /** A visit of a node is one task of one step, so node and visit tell the steps apart. */
 function isSameTask(task: TaskRecord, other: TaskRecord | undefined): boolean {
   return task === other || (task.node === other?.node && task.visit === other.visit);
-}
-
-function withFinished(
-  tasks: readonly TaskRecord[],
-  finished: readonly (readonly [number, TaskRecord])[],
-): readonly TaskRecord[] {
-  const changed = new Map(finished);
-  return tasks.map((task, index) => changed.get(index) ?? task);
 }
 
 function ownField(object: JsonObject, field: string): Json | undefined {

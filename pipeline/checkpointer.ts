@@ -143,7 +143,10 @@ export interface CheckpointChange {
   readonly removed: readonly string[];
   /** Visits that finished since, to be added at the end of `completedNodes`. */
   readonly completedNodes: readonly string[];
-  /** The tasks: all of them anew, or only those of the same step that finished, by index. */
+  /**
+   * The tasks: all of them anew, or only those of the same step that finished, by index. These keep
+   * their node, visit and payload.
+   */
   readonly tasks:
     | { readonly all: readonly TaskRecord[] }
     | { readonly finished: readonly (readonly [index: number, task: TaskRecord])[] };

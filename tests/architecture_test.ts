@@ -14,7 +14,12 @@ const CORE_IMPORTS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** What any backend may import of the core. */
-const PROTOCOL = ["pipeline/checkpointer.ts", "pipeline/record.ts", "pipeline/change.ts"];
+const PROTOCOL = [
+  "pipeline/checkpointer.ts",
+  "pipeline/record.ts",
+  "pipeline/chain.ts",
+  "pipeline/stored_change.ts",
+];
 
 /** What a backend may import besides the protocol and its own files. */
 const DRIVERS: Readonly<Record<string, readonly string[]>> = {

@@ -119,9 +119,7 @@ function moved(record: CheckpointRecord, step: Move): CheckpointRecord {
       return {
         ...record,
         tasks: tasks.map((task, index) =>
-          index === step.index
-            ? { node: task.node, visit: task.visit, status: "finished", update: step.update }
-            : task
+          index === step.index ? { ...task, status: "finished", update: step.update } : task
         ),
       };
   }

@@ -3,6 +3,7 @@ import { fromFileUrl } from "@std/path";
 import { PostgresError, postgresSchema } from "../backends/postgres.ts";
 import {
   append,
+  CheckpointConflictError,
   type Checkpointer,
   definePipeline,
   END,
@@ -267,16 +268,36 @@ Deno.test("a column of another type is told, and the table stays as it was", asy
   }
 });
 
-Deno.test("a table without the primary key fails the save, with what Postgres said", async () => {
+Deno.test("a table whose key does not keep sequences apart is refused before anything is saved", async () => {
+  const keys = ["", "PRIMARY KEY (pipeline_name, run_id, sequence, node_id)"];
+  for (const key of keys) {
+    await using database = await server.createDatabase();
+    await database.query(
+      `${postgresSchema()}; ALTER TABLE firefly_checkpoints DROP CONSTRAINT firefly_checkpoints_pkey` +
+        `${
+          key && `, ADD ${key}`
+        }; CREATE INDEX ON firefly_checkpoints (pipeline_name, run_id, sequence);` +
+        "CREATE UNIQUE INDEX ON firefly_checkpoints (pipeline_name, run_id, sequence) WHERE paused",
+    );
+    await using probe = await open(database.dsn);
+    const error = await assertRejects(() => probe.checkpointer.save(record(0)), TypeError);
+    assert(error.message.includes("pipeline_name, run_id, sequence"), error.message);
+    assertEquals(await count(database), 0);
+  }
+});
+
+Deno.test("another unique index on the three columns does as well as the primary key", async () => {
   await using database = await server.createDatabase();
   await database.query(
-    `${postgresSchema()}; ALTER TABLE firefly_checkpoints DROP CONSTRAINT firefly_checkpoints_pkey`,
+    `${postgresSchema()}; ALTER TABLE firefly_checkpoints DROP CONSTRAINT firefly_checkpoints_pkey; ` +
+      "CREATE UNIQUE INDEX ON firefly_checkpoints (run_id, sequence, pipeline_name)",
   );
   await using probe = await open(database.dsn);
-  const error = await assertRejects(() => probe.checkpointer.save(record(0)), PostgresError);
-  assert(error instanceof PostgresError);
-  assertEquals(error.code, "42P10");
-  assert(error.cause instanceof Error);
+  await probe.checkpointer.save(record(0));
+  await assertRejects(
+    () => probe.checkpointer.save(record(0, { writer: "another" })),
+    CheckpointConflictError,
+  );
 });
 
 async function count(database: Database): Promise<number> {

@@ -1,0 +1,224 @@
+/**
+ * A change as it is stored in the place of a whole record. It has no `state`, so that no program
+ * that only knows whole records takes it for one.
+ *
+ * @module
+ */
+
+import type { CheckpointChange, CheckpointRecord } from "./checkpointer.ts";
+import { type Fold, startFold, type TaskOutcomeRecord } from "./fold.ts";
+import type { Json, JsonObject } from "./json.ts";
+
+/**
+ * The stored form of a change; what is empty, or as it mostly is, is left out. Pipeline, run,
+ * version and writer are those of the whole record that the chain of changes begins with.
+ */
+export interface StoredChange {
+  readonly sequence: number;
+  /** The sequence that it changes; left out where that is the one below. */
+  readonly since?: number;
+  readonly node_id: string;
+  /** The beginning of the writer's id: tells a change that belongs elsewhere. */
+  readonly writer: string;
+  /** Milliseconds since the chain's whole record; left out where `saved_at` stands. */
+  readonly after_ms?: number;
+  readonly saved_at?: string;
+  /** Left out for `running`. */
+  readonly status?: CheckpointRecord["status"];
+  /** Left out where the status tells. */
+  readonly paused?: boolean;
+  readonly pause_reason?: string;
+  readonly steps: number;
+  readonly pending_edges?: CheckpointRecord["pendingEdges"];
+  readonly failures?: CheckpointRecord["failures"];
+  readonly resume?: CheckpointRecord["resume"];
+  readonly set?: JsonObject;
+  readonly removed?: readonly string[];
+  readonly appended?: { readonly [field: string]: readonly Json[] };
+  readonly completed_nodes?: readonly string[];
+  readonly tasks?: CheckpointRecord["tasks"];
+  readonly finished?: readonly (readonly [index: number, outcome: TaskOutcomeRecord])[];
+}
+
+/** The whole record that a chain of changes begins with, as far as its changes refer to it. */
+export type ChainBase = Pick<CheckpointRecord, "savedAt" | "writer">;
+
+/** The stored form of a change: what grows the record, and the rest. */
+export function toStoredChange(
+  record: CheckpointRecord,
+  change: CheckpointChange,
+  base: ChainBase,
+): { readonly rest: StoredChange; readonly growth: Partial<StoredChange> } {
+  const { sequence, status, paused } = record;
+  const rest = {
+    sequence,
+    since: unless(change.since === sequence - 1, change.since),
+    node_id: record.nodeId,
+    writer: writerMark(record.writer),
+    ...savedTime(record.savedAt, base.savedAt),
+    status: unless(status === "running", status),
+    paused: unless(paused === (status === "paused"), paused),
+    pause_reason: record.pauseReason,
+    steps: record.steps,
+    pending_edges: unlessEmpty(record.pendingEdges),
+    failures: unlessEmpty(record.failures),
+    resume: record.resume,
+    set: unless(isEmpty(change.set), change.set),
+    removed: unlessEmpty(change.removed),
+    tasks: "all" in change.tasks ? change.tasks.all : undefined,
+  };
+  const finished = "all" in change.tasks ? [] : change.tasks.finished;
+  const growth = {
+    appended: unless(isEmpty(change.appended), change.appended),
+    completed_nodes: unlessEmpty(change.completedNodes),
+    finished: unlessEmpty(finished.map(([index, task]) => [index, outcomeOf(task)] as const)),
+  };
+  return { rest, growth };
+}
+
+/** Whether a parsed text is a change, as far as can be told without its chain. */
+export function isStoredChange(value: unknown): value is StoredChange {
+  return typeof value === "object" && value !== null && !("state" in value) &&
+    "sequence" in value && Number.isSafeInteger(value.sequence) &&
+    "writer" in value && typeof value.writer === "string" &&
+    "node_id" in value && typeof value.node_id === "string";
+}
+
+/**
+ * The record that a chain of changes ends with.
+ *
+ * @param base The whole record that the chain begins with.
+ * @param changes The changes, oldest first.
+ * @param where Names the chain in errors.
+ * @throws {TypeError} If a change does not follow what is before it.
+ */
+export function foldLatest(
+  base: CheckpointRecord,
+  changes: readonly StoredChange[],
+  where: string,
+): CheckpointRecord {
+  return foldUpTo(base, changes, changes.length, where).fold.record();
+}
+
+/** Records that {@linkcode foldHistory} holds at a time. */
+const PAGE = 50;
+
+/**
+ * Every record of a chain of changes, newest first, the one that it begins with at the end. Holds
+ * some records at a time, whatever the length of the chain.
+ *
+ * @throws {TypeError} If a change does not follow what is before it.
+ */
+export function* foldHistory(
+  base: CheckpointRecord,
+  changes: readonly StoredChange[],
+  where: string,
+): Iterable<CheckpointRecord> {
+  for (let end = changes.length; end > 0; end -= PAGE) {
+    const begin = Math.max(0, end - PAGE);
+    const from = foldUpTo(base, changes, begin, where);
+    const records: CheckpointRecord[] = [];
+    for (const change of changes.slice(begin, end)) {
+      applyStored(from, base, change, where);
+      records.push(from.fold.record());
+    }
+    yield* records.reverse();
+  }
+  yield base;
+}
+
+/** A fold, and the sequence that it has come to. */
+interface ChainFold {
+  readonly fold: Fold;
+  sequence: number;
+}
+
+function foldUpTo(
+  base: CheckpointRecord,
+  changes: readonly StoredChange[],
+  end: number,
+  where: string,
+): ChainFold {
+  const chain = { fold: startFold(base), sequence: base.sequence };
+  for (const change of changes.slice(0, end)) applyStored(chain, base, change, where);
+  return chain;
+}
+
+function applyStored(
+  chain: ChainFold,
+  base: CheckpointRecord,
+  change: StoredChange,
+  where: string,
+): void {
+  const since = change.since ?? change.sequence - 1;
+  if (since !== chain.sequence || change.writer !== writerMark(base.writer)) {
+    throw new TypeError(
+      `Cannot read ${where}: checkpoint ${change.sequence} is a change of checkpoint ${since}, ` +
+        `and what is stored before it is checkpoint ${chain.sequence}`,
+    );
+  }
+  chain.sequence = change.sequence;
+  const { version, pipelineName, runId, writer } = base;
+  const { status = "running" } = change;
+  chain.fold.apply({
+    version,
+    pipelineName,
+    runId,
+    sequence: change.sequence,
+    nodeId: change.node_id,
+    status,
+    paused: change.paused ?? status === "paused",
+    pauseReason: change.pause_reason,
+    pendingEdges: change.pending_edges ?? [],
+    steps: change.steps,
+    failures: change.failures ?? [],
+    resume: change.resume,
+    writer,
+    savedAt: change.saved_at ?? timeAfter(base.savedAt, change.after_ms ?? 0),
+  }, {
+    set: change.set ?? {},
+    removed: change.removed ?? [],
+    appended: change.appended ?? {},
+    completedNodes: change.completed_nodes ?? [],
+    tasks: change.tasks === undefined ? { finished: change.finished ?? [] } : { all: change.tasks },
+  });
+}
+
+/** Enough of a writer's id, a UUID, to tell it from the others of its run. */
+export function writerMark(writer: string): string {
+  return writer.slice(0, 8);
+}
+
+function savedTime(savedAt: string, baseSavedAt: string): Partial<StoredChange> {
+  const afterMs = Date.parse(savedAt) - Date.parse(baseSavedAt);
+  return !Number.isNaN(afterMs) && timeAfter(baseSavedAt, afterMs) === savedAt
+    ? { after_ms: afterMs }
+    : { saved_at: savedAt };
+}
+
+function timeAfter(time: string, ms: number): string {
+  return new Date(Date.parse(time) + ms).toISOString();
+}
+
+function outcomeOf(task: TaskOutcomeRecord): TaskOutcomeRecord {
+  switch (task.status) {
+    case "finished":
+      return { status: "finished", update: task.update };
+    case "paused":
+      return { status: "paused", reason: task.reason };
+    case "pending":
+      return { status: "pending" };
+  }
+}
+
+function unless<T>(condition: boolean, value: T): T | undefined {
+  return condition ? undefined : value;
+}
+
+function unlessEmpty<T>(list: readonly T[]): readonly T[] | undefined {
+  return list.length === 0 ? undefined : list;
+}
+
+function isEmpty(object: object): boolean {
+  return Object.keys(object).length === 0;
+}
