@@ -44,6 +44,7 @@ export {
   type ErrorRecord,
   type FailureRecord,
   type ListRunsOptions,
+  type LoadedRecord,
   type PauseRecord,
   type PendingEdge,
   RecordVersionError,

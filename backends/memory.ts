@@ -10,6 +10,7 @@ import {
   type Checkpointer,
   type CheckpointRecord,
   type ListRunsOptions,
+  type LoadedRecord,
   type RunSummary,
 } from "../pipeline/checkpointer.ts";
 import { recordFromText, recordToText, summarize } from "../pipeline/record.ts";
@@ -19,6 +20,8 @@ interface Entry {
   readonly sequence: number;
   readonly writer: string;
   readonly text: string;
+  /** When it was saved or touched, by a clock that never jumps. */
+  heardAt: number;
 }
 
 /**
@@ -52,7 +55,7 @@ export class MemoryCheckpointer implements Checkpointer {
       if (!isRepeated) throw new CheckpointConflictError(record);
       entries.pop();
     }
-    entries.push({ sequence, writer, text: recordToText(record) });
+    entries.push({ sequence, writer, text: recordToText(record), heardAt: performance.now() });
     runs.delete(runId);
     runs.set(runId, entries);
     this.#pipelines.set(pipelineName, runs);
@@ -60,9 +63,9 @@ export class MemoryCheckpointer implements Checkpointer {
 
   /** Yields the checkpoint with the highest sequence. */
   // deno-lint-ignore require-await -- the protocol is asynchronous
-  async loadLatest(pipelineName: string, runId: string): Promise<CheckpointRecord | undefined> {
+  async loadLatest(pipelineName: string, runId: string): Promise<LoadedRecord | undefined> {
     const latest = this.#entries(pipelineName, runId).at(-1);
-    return latest && toRecord(latest);
+    return latest && { ...toRecord(latest), idleMs: performance.now() - latest.heardAt };
   }
 
   /** Yields the runs of one pipeline, the one saved last first. */
@@ -89,6 +92,15 @@ export class MemoryCheckpointer implements Checkpointer {
   // deno-lint-ignore require-await -- the protocol is asynchronous
   async deleteRun(pipelineName: string, runId: string): Promise<void> {
     this.#pipelines.get(pipelineName)?.delete(runId);
+  }
+
+  /** Notes that the run's worker is alive, if its latest checkpoint is still this writer's. */
+  // deno-lint-ignore require-await -- the protocol is asynchronous
+  async touch(pipelineName: string, runId: string, writer: string): Promise<boolean> {
+    const latest = this.#entries(pipelineName, runId).at(-1);
+    if (latest?.writer !== writer) return false;
+    latest.heardAt = performance.now();
+    return true;
   }
 
   #entries(pipelineName: string, runId: string): readonly Entry[] {

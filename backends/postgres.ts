@@ -11,6 +11,7 @@ import {
   type Checkpointer,
   type CheckpointRecord,
   type ListRunsOptions,
+  type LoadedRecord,
   type RunSummary,
 } from "../pipeline/checkpointer.ts";
 import type { StoredChange } from "../pipeline/stored_change.ts";
@@ -44,6 +45,7 @@ import {
   saveAgainSql,
   saveManySql,
   saveSql,
+  touchSql,
 } from "./postgres_sql.ts";
 import { prepareTable } from "./postgres_table.ts";
 import { parseUrl } from "./postgres_url.ts";
@@ -203,7 +205,7 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
   };
 
   /** Yields the checkpoint with the highest sequence. */
-  async loadLatest(pipelineName: string, runId: string): Promise<CheckpointRecord | undefined> {
+  async loadLatest(pipelineName: string, runId: string): Promise<LoadedRecord | undefined> {
     const key = await runKey(pipelineName, runId);
     return latestOf(await this.#query("load a run", latestSql(this.#tableName, key)));
   }
@@ -237,6 +239,13 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
     const key = await runKey(pipelineName, runId);
     this.#chains.forget(pipelineName, runId);
     await this.#query("delete a run", deleteSql(this.#tableName, key));
+  }
+
+  /** Notes that a run's worker is alive, if its latest checkpoint is still this writer's. */
+  async touch(pipelineName: string, runId: string, writer: string): Promise<boolean> {
+    const [key, writerKey] = await Promise.all([runKey(pipelineName, runId), keyOf(writer)]);
+    const rows = await this.#query("touch a run", touchSql(this.#tableName, key, writerKey));
+    return rows.length > 0;
   }
 
   /** Closes the connections that were opened here, when what they are doing is done. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { CheckpointRecord, RunSummary } from "../pipeline/checkpointer.ts";
+import type { CheckpointRecord, LoadedRecord, RunSummary } from "../pipeline/checkpointer.ts";
 import { fromStored, summarize } from "../pipeline/record.ts";
 import {
   foldHistory,
@@ -26,10 +26,12 @@ interface Columns {
  * @throws {TypeError} If they are no such rows.
  * @throws {RecordVersionError} If a newer version of this package wrote them.
  */
-export function latestOf(rows: readonly Row[]): CheckpointRecord | undefined {
+export function latestOf(rows: readonly Row[]): LoadedRecord | undefined {
   const [first, ...changes] = rows.map(columnsOf);
-  if (first === undefined) return undefined;
-  return foldLatest(wholeOf(first), changes.map(changeOf), where(first));
+  const last = rows.at(-1);
+  if (first === undefined || last === undefined) return undefined;
+  const record = foldLatest(wholeOf(first), changes.map(changeOf), where(first));
+  return { ...record, idleMs: idleMsOf(last) };
 }
 
 /**
@@ -53,7 +55,8 @@ export function takeHistory(
 
 /** What `listRuns` tells of a run by its latest row, from which the state was left out. */
 export function summaryOf(row: Row): RunSummary {
-  return summarize(wholeOf({ ...columnsOf(row), state: {}, completed_nodes: [] }));
+  const record = wholeOf({ ...columnsOf(row), state: {}, completed_nodes: [] });
+  return summarize({ ...record, idleMs: idleMsOf(row) });
 }
 
 /** The sequence of a row; 0 if it has none. */
@@ -101,6 +104,13 @@ function where({ sequence, run_id }: Columns): string {
 /** By the writer's clock; where the Python framework wrote, by the server's. */
 function savedAtOf({ saved_at, created_at }: Columns): string {
   return new Date(String(saved_at ?? created_at)).toISOString();
+}
+
+/** By the server's clock alone. */
+function idleMsOf(row: Row): number {
+  const { created_at, touched_at } = columnsOf(row);
+  const heardAt = [created_at, touched_at].map((time) => Date.parse(String(time)));
+  return Number(row.now) * 1_000 - Math.max(...heardAt.filter((time) => !Number.isNaN(time)));
 }
 
 function withoutNull(columns: Columns): Columns {

@@ -32,6 +32,7 @@ export const COLUMNS: ReadonlyMap<string, string> = new Map([
   ["saved_at", "timestamp with time zone"],
   ["details", "text"],
   ["base_sequence", "integer"],
+  ["touched_at", "timestamp with time zone"],
 ]);
 
 /**
@@ -61,7 +62,8 @@ ALTER TABLE ${table}
   ADD COLUMN IF NOT EXISTS writer TEXT DEFAULT NULL,
   ADD COLUMN IF NOT EXISTS saved_at TIMESTAMPTZ DEFAULT NULL,
   ADD COLUMN IF NOT EXISTS details TEXT DEFAULT NULL,
-  ADD COLUMN IF NOT EXISTS base_sequence INT DEFAULT NULL;
+  ADD COLUMN IF NOT EXISTS base_sequence INT DEFAULT NULL,
+  ADD COLUMN IF NOT EXISTS touched_at TIMESTAMPTZ DEFAULT NULL;
 `;
 }
 
@@ -96,7 +98,9 @@ export function columnsSql(tableName: string): string {
 const KEY: readonly string[] = ["pipeline_name", "run_id", "sequence"];
 
 /** The columns that a save writes. */
-const WRITTEN = [...COLUMNS.keys()].filter((column) => column !== "created_at");
+const WRITTEN = [...COLUMNS.keys()].filter((column) =>
+  column !== "created_at" && column !== "touched_at"
+);
 
 /**
  * Saves a checkpoint of which nothing is stored yet. If its sequence is, the primary key refuses it
@@ -227,6 +231,14 @@ export interface ListFilter {
   readonly limit: number;
 }
 
+/** Notes that a run's worker is alive; no row comes back if its latest row is another writer's. */
+export function touchSql(tableName: string, key: RunKey, writer: string): string {
+  const table = quoteName(tableName);
+  return `UPDATE ${table} SET touched_at = now() WHERE ${isRun(key)} AND sequence = ` +
+    `(SELECT sequence FROM ${table} WHERE ${isRun(key)} ORDER BY sequence DESC LIMIT 1) ` +
+    `AND writer = ${quote(writer)} RETURNING sequence`;
+}
+
 /** Removes a run. */
 export function deleteSql(tableName: string, key: RunKey): string {
   return `DELETE FROM ${quoteName(tableName)} WHERE ${isRun(key)}`;
@@ -239,13 +251,13 @@ const STATUS = `COALESCE(latest.status, CASE WHEN latest.paused THEN 'paused' EL
  * A row as one text, for drivers differ in what they make of JSON and of times; it is also less work
  * than a text of each column.
  */
-const RECORD = "row_to_json(stored)::text AS record";
+const RECORD = "row_to_json(stored)::text AS record, extract(epoch FROM now())::text AS now";
 
 /** What `listRuns` tells, and needs of the details. */
 const SUMMARY = `json_build_object('pipeline_name', pipeline_name, 'run_id', latest.run_id, ` +
   `'sequence', sequence, 'node_id', node_id, 'paused', paused, 'pause_reason', pause_reason, ` +
   `'status', status, 'writer', writer, 'saved_at', saved_at, 'created_at', created_at, ` +
-  `'details', details)::text AS record`;
+  `'touched_at', touched_at, 'details', details)::text AS record, extract(epoch FROM now())::text AS now`;
 
 function isRun({ pipeline, run }: RunKey): string {
   return `pipeline_name = ${quote(pipeline)} AND run_id = ${quote(run)}`;

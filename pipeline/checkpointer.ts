@@ -126,6 +126,22 @@ export interface CheckpointRecord {
   readonly writer: string;
   /** Time of the save by the writer's clock, ISO 8601 in UTC. */
   readonly savedAt: string;
+  /**
+   * For how many milliseconds after a save or a `touch` the writer is to be taken for alive. Absent
+   * where it keeps no lease.
+   */
+  readonly leaseMs?: number;
+  /** How often the run was recovered from a dead worker since a step of it was finished last. */
+  readonly recoveries?: number;
+}
+
+/** A record as a store gives it back, with what only the store can tell. */
+export interface LoadedRecord extends CheckpointRecord {
+  /**
+   * Milliseconds since the run's latest save or `touch`, by the store's own clock. Absent where the
+   * store cannot tell.
+   */
+  readonly idleMs?: number;
 }
 
 /**
@@ -168,6 +184,10 @@ export interface RunSummary {
   readonly savedAt: string;
   /** What waits for an approval. */
   readonly pauses: readonly (PauseRecord & { readonly node: string })[];
+  /** As in the latest checkpoint. */
+  readonly leaseMs?: number;
+  /** As `loadLatest` tells it. */
+  readonly idleMs?: number;
 }
 
 /** Which runs `listRuns` yields. */
@@ -193,13 +213,19 @@ export interface Checkpointer {
    */
   save(record: CheckpointRecord, change?: CheckpointChange): Promise<void>;
   /** Yields the checkpoint with the highest sequence, or `undefined` if there is no such run. */
-  loadLatest(pipelineName: string, runId: string): Promise<CheckpointRecord | undefined>;
+  loadLatest(pipelineName: string, runId: string): Promise<LoadedRecord | undefined>;
   /** Yields the runs of one pipeline, the one saved last first. */
   listRuns(pipelineName: string, options?: ListRunsOptions): AsyncIterable<RunSummary>;
   /** Yields every stored checkpoint of a run, newest first; nothing for an unknown run. */
   history(pipelineName: string, runId: string): AsyncIterable<CheckpointRecord>;
   /** Removes all that is stored of a run. Removing what is not there is no error. */
   deleteRun(pipelineName: string, runId: string): Promise<void>;
+  /**
+   * Notes that a run's worker is alive: its `idleMs` begins anew. A store without it keeps no leases.
+   *
+   * @returns Whether the run's latest checkpoint is still this writer's; if not, nothing was noted.
+   */
+  touch?(pipelineName: string, runId: string, writer: string): Promise<boolean>;
 }
 
 /** Thrown by `save` when the run went on elsewhere: the sequence belongs to another writer. */

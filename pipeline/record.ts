@@ -7,6 +7,7 @@
 
 import {
   type CheckpointRecord,
+  type LoadedRecord,
   type PendingEdge,
   RECORD_VERSION,
   RecordVersionError,
@@ -34,6 +35,8 @@ export interface StoredRecord {
   readonly resume?: CheckpointRecord["resume"];
   readonly writer?: string;
   readonly saved_at?: string;
+  readonly lease_ms?: number;
+  readonly recoveries?: number;
 }
 
 /** The stored form of a record. */
@@ -56,6 +59,8 @@ export function toStored(record: CheckpointRecord): StoredRecord {
     resume: record.resume,
     writer: record.writer,
     saved_at: record.savedAt,
+    lease_ms: record.leaseMs,
+    recoveries: record.recoveries,
   };
 }
 
@@ -91,6 +96,8 @@ export function fromStored(stored: unknown, where: string, savedAt: string): Che
     resume: stored.resume,
     writer: stored.writer ?? "",
     savedAt: stored.saved_at ?? savedAt,
+    leaseMs: stored.lease_ms,
+    recoveries: stored.recoveries,
   };
 }
 
@@ -108,7 +115,7 @@ export function recordFromText(text: string, where: string, savedAt: string): Ch
 }
 
 /** What `listRuns` tells of a run whose latest checkpoint is this. */
-export function summarize(record: CheckpointRecord): RunSummary {
+export function summarize(record: LoadedRecord): RunSummary {
   return {
     pipelineName: record.pipelineName,
     runId: record.runId,
@@ -117,6 +124,8 @@ export function summarize(record: CheckpointRecord): RunSummary {
     nodeId: record.nodeId,
     savedAt: record.savedAt,
     pauses: record.pendingEdges.flatMap(({ node, pause }) => pause ? [{ ...pause, node }] : []),
+    leaseMs: record.leaseMs,
+    idleMs: record.idleMs,
   };
 }
 

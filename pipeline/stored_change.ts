@@ -11,7 +11,7 @@ import type { Json, JsonObject } from "./json.ts";
 
 /**
  * The stored form of a change; what is empty, or as it mostly is, is left out. Pipeline, run,
- * version and writer are those of the whole record that the chain of changes begins with.
+ * version, writer and lease are those of the whole record that the chain of changes begins with.
  */
 export interface StoredChange {
   readonly sequence: number;
@@ -32,6 +32,7 @@ export interface StoredChange {
   readonly pending_edges?: CheckpointRecord["pendingEdges"];
   readonly failures?: CheckpointRecord["failures"];
   readonly resume?: CheckpointRecord["resume"];
+  readonly recoveries?: number;
   readonly set?: JsonObject;
   readonly removed?: readonly string[];
   readonly appended?: { readonly [field: string]: readonly Json[] };
@@ -63,6 +64,7 @@ export function toStoredChange(
     pending_edges: unlessEmpty(record.pendingEdges),
     failures: unlessEmpty(record.failures),
     resume: record.resume,
+    recoveries: record.recoveries,
     set: unless(isEmpty(change.set), change.set),
     removed: unlessEmpty(change.removed),
     tasks: "all" in change.tasks ? change.tasks.all : undefined,
@@ -158,7 +160,7 @@ function applyStored(
     );
   }
   chain.sequence = change.sequence;
-  const { version, pipelineName, runId, writer } = base;
+  const { version, pipelineName, runId, writer, leaseMs } = base;
   const { status = "running" } = change;
   chain.fold.apply({
     version,
@@ -175,6 +177,8 @@ function applyStored(
     resume: change.resume,
     writer,
     savedAt: change.saved_at ?? timeAfter(base.savedAt, change.after_ms ?? 0),
+    leaseMs,
+    recoveries: change.recoveries,
   }, {
     set: change.set ?? {},
     removed: change.removed ?? [],

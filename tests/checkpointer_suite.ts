@@ -9,6 +9,7 @@ import { testChanges } from "./suite/changes.ts";
 import { testDeaths } from "./suite/deaths.ts";
 import { testEngine } from "./suite/engine.ts";
 import { testHistory } from "./suite/history.ts";
+import { testLeases } from "./suite/leases.ts";
 import { testListing } from "./suite/listing.ts";
 import { testNames } from "./suite/names.ts";
 import { testPauses } from "./suite/pauses.ts";
@@ -49,6 +50,7 @@ export function checkpointerSuite(name: string, harness: Harness): void {
   testChanges(test);
   testListing(test);
   testHistory(test);
+  testLeases(test);
   testNames(test);
   testEngine(test);
   testPauses(test);

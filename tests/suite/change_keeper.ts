@@ -13,6 +13,7 @@ import {
   type CheckpointHead,
   type CheckpointRecord,
   type ListRunsOptions,
+  type LoadedRecord,
   type RunSummary,
 } from "../../mod.ts";
 import { summarize } from "../../pipeline/record.ts";
@@ -26,6 +27,7 @@ type Kept =
 export class ChangeKeeper implements Checkpointer {
   /** What is kept, as text, of each run by sequence; the run saved last is at the end. */
   readonly #runs = new Map<string, Map<number, string>>();
+  readonly #heardAt = new Map<string, number>();
 
   /** Keeps a change where there is one, and where what it changes is there. */
   // deno-lint-ignore require-await -- a conflict rejects
@@ -42,11 +44,23 @@ export class ChangeKeeper implements Checkpointer {
     texts.set(record.sequence, JSON.stringify(kept));
     this.#runs.delete(key);
     this.#runs.set(key, texts);
+    this.#heardAt.set(key, performance.now());
   }
 
   /** Folds the changes of a run. */
-  async loadLatest(pipelineName: string, runId: string): Promise<CheckpointRecord | undefined> {
-    for await (const record of this.history(pipelineName, runId)) return record;
+  async loadLatest(pipelineName: string, runId: string): Promise<LoadedRecord | undefined> {
+    const heardAt = this.#heardAt.get(JSON.stringify([pipelineName, runId])) ?? NaN;
+    for await (const record of this.history(pipelineName, runId)) {
+      return { ...record, idleMs: performance.now() - heardAt };
+    }
+  }
+
+  /** Notes the time. */
+  async touch(pipelineName: string, runId: string, writer: string): Promise<boolean> {
+    const latest = await this.loadLatest(pipelineName, runId);
+    if (latest?.writer !== writer) return false;
+    this.#heardAt.set(JSON.stringify([pipelineName, runId]), performance.now());
+    return true;
   }
 
   /** Reads each run's latest checkpoint. */

@@ -6,6 +6,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { assertRecord, assertRefused, assertStored, saveAtOnce, sequences } from "./checks.ts";
+import { listed } from "./listing.ts";
 import { following, makeRecord } from "./samples.ts";
 import type { Test } from "./store.ts";
 
@@ -83,12 +84,12 @@ export function testRivals(test: Test): void {
     const young = makeRecord({ runId: "young" });
     await checkpointer.save(old);
     await checkpointer.save(young);
-    const before = await Array.fromAsync(checkpointer.listRuns("pipeline"));
+    const before = await listed(checkpointer);
     await assertRefused(
       checkpointer,
       makeRecord({ runId: "old", writer: "rival", status: "failed" }),
     );
-    assertEquals(await Array.fromAsync(checkpointer.listRuns("pipeline")), before);
+    assertEquals(await listed(checkpointer), before);
     assertEquals(before.map(({ runId }) => runId), ["young", "old"]);
     await assertStored(checkpointer, [old]);
   });
