@@ -207,7 +207,8 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
   /** Yields the checkpoint with the highest sequence. */
   async loadLatest(pipelineName: string, runId: string): Promise<LoadedRecord | undefined> {
     const key = await runKey(pipelineName, runId);
-    return latestOf(await this.#query("load a run", latestSql(this.#tableName, key)));
+    const [row] = await this.#query("load a run", latestSql(this.#tableName, key));
+    return latestOf(row);
   }
 
   /** Yields the runs of one pipeline, the one saved last first. */

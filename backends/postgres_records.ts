@@ -15,23 +15,30 @@ import {
 } from "../pipeline/stored_change.ts";
 import type { Row } from "./postgres_client.ts";
 
-/** A row as Postgres makes JSON of it, which no driver reads differently. */
+/** What Postgres made JSON of: the columns of a whole record, or some of a change's in a list. */
+type Item = Columns | readonly unknown[];
+
 interface Columns {
   readonly [column: string]: unknown;
 }
 
 /**
- * The record that rows stand for: a whole one, and the changes since, oldest first.
+ * The record that a row of `latestSql` stands for; `undefined` if there is none.
  *
- * @throws {TypeError} If they are no such rows.
- * @throws {RecordVersionError} If a newer version of this package wrote them.
+ * @throws {TypeError} If it is no such row.
+ * @throws {RecordVersionError} If a newer version of this package wrote it.
  */
-export function latestOf(rows: readonly Row[]): LoadedRecord | undefined {
-  const [first, ...changes] = rows.map(columnsOf);
-  const last = rows.at(-1);
-  if (first === undefined || last === undefined) return undefined;
+export function latestOf(row: Row | undefined): LoadedRecord | undefined {
+  if (typeof row?.records !== "string") return undefined;
+  const [first, ...changes]: readonly Item[] = JSON.parse(`[${row.records}]`);
+  if (first === undefined || isChange(first)) {
+    throw new TypeError(
+      `Cannot read a run in Postgres: the whole checkpoint is gone that checkpoint ` +
+        `${isChange(first) ? first[0] : "?"} is a change of`,
+    );
+  }
   const record = foldLatest(wholeOf(first), changes.map(changeOf), where(first));
-  return { ...record, idleMs: idleMsOf(last) };
+  return { ...record, idleMs: idleMsOf(row) };
 }
 
 /**
@@ -43,11 +50,11 @@ export function takeHistory(
   left: StoredChange[],
 ): Iterable<CheckpointRecord>[] {
   const histories: Iterable<CheckpointRecord>[] = [];
-  for (const row of rows.map(columnsOf)) {
-    if (isChange(row)) {
-      left.push(changeOf(row));
+  for (const item of rows.map(itemOf)) {
+    if (isChange(item)) {
+      left.push(changeOf(item));
     } else {
-      histories.push(foldHistory(wholeOf(row), left.splice(0).reverse(), where(row)));
+      histories.push(foldHistory(wholeOf(item), left.splice(0).reverse(), where(item)));
     }
   }
   return histories;
@@ -55,22 +62,23 @@ export function takeHistory(
 
 /** What `listRuns` tells of a run by its latest row, from which the state was left out. */
 export function summaryOf(row: Row): RunSummary {
-  const record = wholeOf({ ...columnsOf(row), state: {}, completed_nodes: [] });
+  const record = wholeOf({ ...itemOf(row), state: {}, completed_nodes: [] });
   return summarize({ ...record, idleMs: idleMsOf(row) });
 }
 
-/** The sequence of a row; 0 if it has none. */
+/** The sequence of a row. */
 export function sequenceOf(row: Row): number {
-  return Number(columnsOf(row).sequence ?? 0);
+  const item = itemOf(row);
+  return Number(isChange(item) ? item[0] : item.sequence);
 }
 
-function columnsOf({ record }: Row): Columns {
+function itemOf({ record }: Row): Item {
   if (typeof record === "string") return JSON.parse(record);
   throw new TypeError("Cannot read what the Postgres client answered: it is no row of text");
 }
 
-function isChange(row: Columns): boolean {
-  return typeof row.base_sequence === "number";
+function isChange(item: Item | undefined): item is readonly unknown[] {
+  return Array.isArray(item);
 }
 
 function wholeOf(row: Columns): CheckpointRecord {
@@ -79,44 +87,39 @@ function wholeOf(row: Columns): CheckpointRecord {
     ...withoutNull(columns),
     state,
     completed_nodes,
-    saved_at: savedAtOf(row),
-    ...detailsOf(details),
+    // By the writer's clock; where the Python framework wrote, by the server's.
+    saved_at: toIso(row.saved_at ?? row.created_at),
+    ...(typeof details === "string" ? JSON.parse(details) : undefined),
   };
   return fromStored(stored, where(row), "");
 }
 
-function changeOf(row: Columns): StoredChange {
-  const { sequence, node_id, status, paused, pause_reason, writer, details } = row;
+function changeOf(item: Item): StoredChange {
+  const [sequence, node_id, status, pause_reason, saved_at, writer, details] = isChange(item)
+    ? item
+    : [];
   const stored = {
-    ...withoutNull({ sequence, node_id, status, paused, pause_reason }),
+    ...withoutNull({ sequence, node_id, status, pause_reason }),
+    saved_at: toIso(saved_at),
     writer: writerMark(String(writer)),
-    saved_at: savedAtOf(row),
-    ...detailsOf(details),
+    ...(typeof details === "object" ? details : undefined),
   };
   if (isStoredChange(stored)) return stored;
-  throw new TypeError(`Cannot read ${where(row)}: it is no checkpoint`);
+  throw new TypeError(`Cannot read checkpoint ${sequence} in Postgres: it is no change of another`);
 }
 
 function where({ sequence, run_id }: Columns): string {
   return `checkpoint ${sequence} of run "${run_id}" in Postgres`;
 }
 
-/** By the writer's clock; where the Python framework wrote, by the server's. */
-function savedAtOf({ saved_at, created_at }: Columns): string {
-  return new Date(String(saved_at ?? created_at)).toISOString();
+function toIso(time: unknown): string | undefined {
+  return typeof time === "string" ? new Date(time).toISOString() : undefined;
 }
 
-/** By the server's clock alone. */
-function idleMsOf(row: Row): number {
-  const { created_at, touched_at } = columnsOf(row);
-  const heardAt = [created_at, touched_at].map((time) => Date.parse(String(time)));
-  return Number(row.now) * 1_000 - Math.max(...heardAt.filter((time) => !Number.isNaN(time)));
+function idleMsOf({ idle }: Row): number | undefined {
+  return typeof idle === "string" ? Number(idle) * 1_000 : undefined;
 }
 
 function withoutNull(columns: Columns): Columns {
   return Object.fromEntries(Object.entries(columns).filter(([, value]) => value !== null));
-}
-
-function detailsOf(details: unknown): object | undefined {
-  return typeof details === "string" ? JSON.parse(details) : undefined;
 }

@@ -30,8 +30,8 @@ export interface StoredRow {
   readonly paused: boolean;
   /** Why; `undefined` also where no column can hold it. */
   readonly pauseReason: string | undefined;
-  /** What the run is doing. */
-  readonly status: string;
+  /** What the run is doing; left out where the lack of it tells. */
+  readonly status: string | undefined;
   /** Key of the writer's id. */
   readonly writer: string;
   /** Time of the save by the writer's clock; `undefined` where the column would change it. */
@@ -79,6 +79,8 @@ export async function toChangeRow(
 ): Promise<StoredRow> {
   return {
     ...await commonColumns(record),
+    // Not stored: readers take it for running, as a row of the Python framework.
+    status: record.status === "running" ? undefined : record.status,
     state: ABSENT,
     completedNodes: ABSENT,
     details: change.text,
@@ -94,7 +96,6 @@ export function changeDetails(change: StoredChange): string {
     ...change,
     sequence: undefined,
     status: undefined,
-    paused: undefined,
     writer: undefined,
     node_id: keyOf(node_id) === node_id ? undefined : node_id,
     pause_reason: isStorable ? undefined : pause_reason,

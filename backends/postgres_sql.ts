@@ -120,7 +120,7 @@ export function saveSql(tableName: string, row: StoredRow): string {
   return `INSERT INTO ${table} AS stored (${WRITTEN.join(", ")}) VALUES (` +
     `${quote(row.pipeline)}, ${quote(row.run)}, ${stored}, ` +
     `${quote(row.node)}, ${quote(row.state)}, ${quote(row.completedNodes)}, ${row.paused}, ` +
-    `${quoteOrNull(row.pauseReason)}, ${quote(row.status)}, ${quote(row.writer)}, ` +
+    `${quoteOrNull(row.pauseReason)}, ${quoteOrNull(row.status)}, ${quote(row.writer)}, ` +
     `${quoteOrNull(row.savedAt)}, ${quote(row.details)}, ${change?.base ?? "NULL"})`;
 }
 
@@ -187,18 +187,25 @@ export const KEY_TAKEN = "23505";
 /** SQLSTATE not_null_violation. */
 export const NULL_REFUSED = "23502";
 
-/** The latest checkpoint of a run: the whole one that it begins with, then the changes since. */
+/**
+ * The latest checkpoint of a run, as one row: the whole record that it begins with and the changes
+ * since, separated by commas, and for how many seconds nothing was heard of its worker.
+ */
 export function latestSql(tableName: string, key: RunKey): string {
   const table = quoteName(tableName);
-  return `SELECT ${RECORD} FROM ${table} stored WHERE ${isRun(key)} AND sequence >= ` +
+  return `SELECT string_agg(${RECORD}, ',' ORDER BY sequence) AS records, ` +
+    `extract(epoch FROM now() - max(GREATEST(created_at, touched_at)))::text AS idle ` +
+    `FROM ${table} stored WHERE ${isRun(key)} AND sequence >= ` +
     `(SELECT COALESCE(base_sequence, sequence) FROM ${table} WHERE ${isRun(key)} ` +
-    `ORDER BY sequence DESC LIMIT 1) ORDER BY sequence`;
+    `ORDER BY sequence DESC LIMIT 1)`;
 }
 
 /** Some checkpoints of a run, newest first, below a sequence. */
 export function historySql(tableName: string, key: RunKey, below: number, limit: number): string {
   const older = below === Infinity ? "" : `AND sequence < ${below} `;
-  return `SELECT ${RECORD} FROM ${quoteName(tableName)} stored WHERE ${isRun(key)} ${older}` +
+  return `SELECT ${RECORD} AS record FROM ${quoteName(tableName)} stored WHERE ${
+    isRun(key)
+  } ${older}` +
     `ORDER BY sequence DESC LIMIT ${limit}`;
 }
 
@@ -248,16 +255,18 @@ export function deleteSql(tableName: string, key: RunKey): string {
 const STATUS = `COALESCE(latest.status, CASE WHEN latest.paused THEN 'paused' ELSE 'running' END)`;
 
 /**
- * A row as one text, for drivers differ in what they make of JSON and of times; it is also less work
- * than a text of each column.
+ * A row as JSON text, for drivers differ in what they make of JSON and of times, and since it is less
+ * work than a text of each column: a whole record as an object, a change as a list.
  */
-const RECORD = "row_to_json(stored)::text AS record, extract(epoch FROM now())::text AS now";
+const RECORD = `CASE WHEN base_sequence IS NULL THEN row_to_json(stored)::text ELSE ` +
+  `json_build_array(sequence, node_id, status, pause_reason, saved_at, writer, details::json)::text END`;
 
 /** What `listRuns` tells, and needs of the details. */
 const SUMMARY = `json_build_object('pipeline_name', pipeline_name, 'run_id', latest.run_id, ` +
   `'sequence', sequence, 'node_id', node_id, 'paused', paused, 'pause_reason', pause_reason, ` +
   `'status', status, 'writer', writer, 'saved_at', saved_at, 'created_at', created_at, ` +
-  `'touched_at', touched_at, 'details', details)::text AS record, extract(epoch FROM now())::text AS now`;
+  `'details', details)::text AS record, ` +
+  `extract(epoch FROM now() - GREATEST(created_at, touched_at))::text AS idle`;
 
 function isRun({ pipeline, run }: RunKey): string {
   return `pipeline_name = ${quote(pipeline)} AND run_id = ${quote(run)}`;

@@ -28,6 +28,12 @@ export interface TimeLimit {
   readonly tearDown?: Work;
 }
 
+/** Holds a workload against a rate. */
+export interface RateLimit extends Omit<TimeLimit, "mostMicroseconds"> {
+  /** At least so many units a second. */
+  readonly least: number;
+}
+
 /** Holds a workload against the least that it could cost. */
 export interface RatioLimit extends Omit<TimeLimit, "mostMicroseconds"> {
   /** The least that such work could cost, as many units of it. */
@@ -43,6 +49,18 @@ export function benchTime({ mostMicroseconds, ...limit }: TimeLimit): void {
     const [times = []] = await inTurns([work], limit);
     const found = median(times);
     judge(`${show(times)} a ${unit}, at most ${mostMicroseconds} us`, found <= mostMicroseconds);
+  });
+}
+
+/** Registers a benchmark with a limit in units a second. */
+export function benchRate({ least, ...limit }: RateLimit): void {
+  const { name, unit, work } = limit;
+  Deno.bench(name, ONCE, async () => {
+    const [times = []] = await inTurns([work], limit);
+    const rate = 1_000_000 / median(times);
+    const said = `${Math.round(rate).toLocaleString("en")} ${unit}s a second, at least ` +
+      `${least.toLocaleString("en")} (${show(times)} a ${unit})`;
+    judge(said, rate >= least);
   });
 }
 

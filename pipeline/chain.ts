@@ -9,22 +9,31 @@ import type { CheckpointChange, CheckpointRecord } from "./checkpointer.ts";
 import { type StoredChange, toStoredChange } from "./stored_change.ts";
 
 /** A record whose text is no longer than this is always whole. */
-const SMALL = 2_048;
+const SMALL = 1_024;
+
+/** Changes that may follow a whole record; who loads reads them all. */
+const LONGEST_CHAIN = 384;
 
 /** Runs of which an instance knows the chain; of others the next save is whole. */
 const RUNS_KNOWN = 10_000;
 
 /** What an instance knows of a run whose latest checkpoint it saved itself. */
 interface Chain {
-  readonly base: CheckpointRecord["sequence"];
+  readonly base: number;
   readonly savedAt: string;
+  /** Of the record saved last. */
+  readonly steps: number;
   readonly writer: string;
   /** The sequence saved last. */
   readonly last: number;
-  /** Length of the whole record's text, about. */
+  /** Length of the text of the whole record that the chain begins with. */
+  readonly begun: number;
+  /** Length of the latest whole record's text, about. */
   readonly whole: number;
   /** Length of the changes since the chain's whole record. */
   readonly changes: number;
+  /** How many they are. */
+  readonly count: number;
 }
 
 /** A change that may be stored instead of its record. */
@@ -80,28 +89,39 @@ export function makeChains(
       if (chain === undefined || change === undefined) return undefined;
       const follows = change.since === chain.last && record.sequence > chain.last &&
         record.writer === chain.writer;
-      if (!follows || chain.whole <= SMALL || chain.changes >= chain.whole) return undefined;
-      const { rest, growth } = toStoredChange(record, change, chain);
-      const text = textOf({ ...rest, ...growth });
+      // Whoever loads reads the chain from its beginning.
+      const isLong = chain.begun + chain.changes >= 2 * chain.whole ||
+        chain.count >= LONGEST_CHAIN;
+      if (!follows || isLong || chain.whole <= SMALL) return undefined;
+      const text = textOf(toStoredChange(record, change, chain));
       if (text.length * 2 > chain.whole) return undefined;
-      // What is set takes the place of something; what grows the record is mostly all there is.
-      const isGrowth = rest.set === undefined && rest.tasks === undefined;
-      const grown = isGrowth ? text.length : JSON.stringify(growth).length;
-      return { base: chain.base, since: chain.last, text, growth: grown };
+      return { base: chain.base, since: chain.last, text, growth: growthOf(change) };
     },
     savedWhole(record, length) {
-      const { sequence, savedAt, writer } = record;
-      note(record, { base: sequence, savedAt, writer, last: sequence, whole: length, changes: 0 });
+      const { sequence, savedAt, writer, steps } = record;
+      const sizes = { begun: length, whole: length, changes: 0, count: 0 };
+      note(record, { base: sequence, savedAt, steps, writer, last: sequence, ...sizes });
     },
     savedChange(record, { text, growth }) {
       const chain = chains.get(keyOf(record.pipelineName, record.runId));
       if (chain === undefined) return;
       const whole = chain.whole + growth;
       const changes = chain.changes + text.length;
-      note(record, { ...chain, last: record.sequence, whole, changes });
+      const { sequence: last, steps } = record;
+      note(record, { ...chain, last, steps, whole, changes, count: chain.count + 1 });
     },
     forget: (pipelineName, runId) => void chains.delete(keyOf(pipelineName, runId)),
   };
+}
+
+/** By how much a change makes the record's text longer; what it sets takes the place of something. */
+function growthOf({ appended, completedNodes, tasks }: CheckpointChange): number {
+  const lists: readonly (readonly unknown[])[] = [
+    ...Object.values(appended),
+    completedNodes,
+    "all" in tasks ? [] : tasks.finished,
+  ];
+  return lists.reduce((sum, list) => sum + JSON.stringify(list).length - "[]".length, 0);
 }
 
 function keyOf(pipelineName: string, runId: string): string {

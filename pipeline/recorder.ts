@@ -53,7 +53,7 @@ export function makeRecorder<State>(
   onEvent: EventHandler<State> | undefined,
   base?: { readonly record: CheckpointRecord; readonly state: object },
 ): Recorder {
-  const writer = crypto.randomUUID();
+  const writer = newWriter();
   let last = base?.record;
   // What a record of the Python framework holds is no encoded form: encode the state anew.
   let encoded: EncodedState = base === undefined || base.record.version === 0
@@ -95,6 +95,14 @@ export function makeRecorder<State>(
       if (onEvent !== undefined) emit(onEvent, savedEvent(record, performance.now() - started));
     },
   };
+}
+
+/** 64 random bits: enough to tell the writers of one run apart, and short, as each record has one. */
+function newWriter(): string {
+  return Array.from(
+    crypto.getRandomValues(new Uint32Array(2)),
+    (half) => half.toString(16).padStart(8, "0"),
+  ).join("");
 }
 
 function savedEvent<State>(record: CheckpointRecord, durationMs: number): RunEvent<State> {

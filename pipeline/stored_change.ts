@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { CheckpointChange, CheckpointRecord } from "./checkpointer.ts";
+import type { CheckpointChange, CheckpointRecord, TaskRecord } from "./checkpointer.ts";
 import { type Fold, startFold, type TaskOutcomeRecord } from "./fold.ts";
 import type { Json, JsonObject } from "./json.ts";
 
@@ -28,7 +28,8 @@ export interface StoredChange {
   /** Left out where the status tells. */
   readonly paused?: boolean;
   readonly pause_reason?: string;
-  readonly steps: number;
+  /** Left out where it is one more than before, as it is after every step. */
+  readonly steps?: number;
   readonly pending_edges?: CheckpointRecord["pendingEdges"];
   readonly failures?: CheckpointRecord["failures"];
   readonly resume?: CheckpointRecord["resume"];
@@ -36,46 +37,51 @@ export interface StoredChange {
   readonly set?: JsonObject;
   readonly removed?: readonly string[];
   readonly appended?: { readonly [field: string]: readonly Json[] };
-  readonly completed_nodes?: readonly string[];
-  readonly tasks?: CheckpointRecord["tasks"];
+  readonly completed?: readonly string[];
+  readonly tasks?: readonly StoredTask[];
   readonly finished?: readonly (readonly [index: number, outcome: TaskOutcomeRecord])[];
 }
 
-/** The whole record that a chain of changes begins with, as far as its changes refer to it. */
-export type ChainBase = Pick<CheckpointRecord, "savedAt" | "writer">;
+/** A task as a change holds it: without a status it is pending. */
+export type StoredTask = TaskRecord | Omit<TaskRecord & { status: "pending" }, "status">;
 
-/** The stored form of a change: what grows the record, and the rest. */
+/** What is before a change, as far as the change refers to it. */
+export interface ChainContext {
+  /** `savedAt` of the whole record that the chain begins with. */
+  readonly savedAt: string;
+  /** `steps` of the record that is changed. */
+  readonly steps: number;
+}
+
+/** The stored form of a change. */
 export function toStoredChange(
   record: CheckpointRecord,
   change: CheckpointChange,
-  base: ChainBase,
-): { readonly rest: StoredChange; readonly growth: Partial<StoredChange> } {
+  before: ChainContext,
+): StoredChange {
   const { sequence, status, paused } = record;
-  const rest = {
+  const finished = "all" in change.tasks ? [] : change.tasks.finished;
+  return {
     sequence,
     since: unless(change.since === sequence - 1, change.since),
     node_id: record.nodeId,
     writer: writerMark(record.writer),
-    ...savedTime(record.savedAt, base.savedAt),
+    ...savedTime(record.savedAt, before.savedAt),
     status: unless(status === "running", status),
     paused: unless(paused === (status === "paused"), paused),
     pause_reason: record.pauseReason,
-    steps: record.steps,
+    steps: unless(record.steps === before.steps + 1, record.steps),
     pending_edges: unlessEmpty(record.pendingEdges),
     failures: unlessEmpty(record.failures),
     resume: record.resume,
     recoveries: record.recoveries,
     set: unless(isEmpty(change.set), change.set),
     removed: unlessEmpty(change.removed),
-    tasks: "all" in change.tasks ? change.tasks.all : undefined,
-  };
-  const finished = "all" in change.tasks ? [] : change.tasks.finished;
-  const growth = {
+    tasks: "all" in change.tasks ? change.tasks.all.map(toStoredTask) : undefined,
     appended: unless(isEmpty(change.appended), change.appended),
-    completed_nodes: unlessEmpty(change.completedNodes),
+    completed: unlessEmpty(change.completedNodes),
     finished: unlessEmpty(finished.map(([index, task]) => [index, outcomeOf(task)] as const)),
   };
-  return { rest, growth };
 }
 
 /** Whether a parsed text is a change, as far as can be told without its chain. */
@@ -129,10 +135,11 @@ export function* foldHistory(
   yield base;
 }
 
-/** A fold, and the sequence that it has come to. */
+/** A fold, and where it has come to. */
 interface ChainFold {
   readonly fold: Fold;
   sequence: number;
+  steps: number;
 }
 
 function foldUpTo(
@@ -141,7 +148,7 @@ function foldUpTo(
   end: number,
   where: string,
 ): ChainFold {
-  const chain = { fold: startFold(base), sequence: base.sequence };
+  const chain = { fold: startFold(base), sequence: base.sequence, steps: base.steps };
   for (const change of changes.slice(0, end)) applyStored(chain, base, change, where);
   return chain;
 }
@@ -160,6 +167,7 @@ function applyStored(
     );
   }
   chain.sequence = change.sequence;
+  chain.steps = change.steps ?? chain.steps + 1;
   const { version, pipelineName, runId, writer, leaseMs } = base;
   const { status = "running" } = change;
   chain.fold.apply({
@@ -172,7 +180,7 @@ function applyStored(
     paused: change.paused ?? status === "paused",
     pauseReason: change.pause_reason,
     pendingEdges: change.pending_edges ?? [],
-    steps: change.steps,
+    steps: chain.steps,
     failures: change.failures ?? [],
     resume: change.resume,
     writer,
@@ -183,8 +191,10 @@ function applyStored(
     set: change.set ?? {},
     removed: change.removed ?? [],
     appended: change.appended ?? {},
-    completedNodes: change.completed_nodes ?? [],
-    tasks: change.tasks === undefined ? { finished: change.finished ?? [] } : { all: change.tasks },
+    completedNodes: change.completed ?? [],
+    tasks: change.tasks === undefined
+      ? { finished: change.finished ?? [] }
+      : { all: change.tasks.map(fromStoredTask) },
   });
 }
 
@@ -202,6 +212,16 @@ function savedTime(savedAt: string, baseSavedAt: string): Partial<StoredChange> 
 
 function timeAfter(time: string, ms: number): string {
   return new Date(Date.parse(time) + ms).toISOString();
+}
+
+function toStoredTask(task: TaskRecord): StoredTask {
+  if (task.status !== "pending") return task;
+  const { status: _, ...pending } = task;
+  return pending;
+}
+
+function fromStoredTask(task: StoredTask): TaskRecord {
+  return "status" in task ? task : { ...task, status: "pending" };
 }
 
 function outcomeOf(task: TaskOutcomeRecord): TaskOutcomeRecord {
