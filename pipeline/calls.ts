@@ -22,6 +22,7 @@ import {
 import { emit, type EventHandler } from "./events.ts";
 import { deepFreeze, freezeState } from "./freeze.ts";
 import { fail, followEdges, pausedResult, runSteps, statusOf } from "./loop.ts";
+import { makePace } from "./pace.ts";
 import type { Plan } from "./plan.ts";
 import { escapeName, RESUME_NODE_ID, START_NODE_ID } from "./planned_node.ts";
 import { makeRecorder, type Recorder } from "./recorder.ts";
@@ -196,6 +197,7 @@ function makeRun<State extends object>(
     runner: { plan, runId, taskIdPrefix, signal: control.signal, onEvent },
     recorder,
     control,
+    pace: makePace(),
     recursionLimit,
     concurrency,
     state,

@@ -9,6 +9,7 @@ import type { Target } from "./edges.ts";
 import { encodeFields } from "./encoded_state.ts";
 import type { PendingPause } from "./errors.ts";
 import type { JsonObject } from "./json.ts";
+import type { Pace } from "./pace.ts";
 import type { Recorder } from "./recorder.ts";
 import type { RunResult, TaskFailure } from "./result.ts";
 import { errorRecord, type Outcome, type Task, type TaskRunner } from "./task.ts";
@@ -21,6 +22,8 @@ export interface Run<State extends object> {
   readonly recorder: Recorder | undefined;
   /** Aborts what its nodes are doing. */
   readonly control: AbortController;
+  /** Tells it when to give way to others. */
+  readonly pace: Pace;
   /** Steps it may take over its whole life. */
   readonly recursionLimit: number;
   /** Tasks that run side by side. */
