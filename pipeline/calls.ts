@@ -26,7 +26,7 @@ import { makePace } from "./pace.ts";
 import type { Plan } from "./plan.ts";
 import { escapeName, RESUME_NODE_ID, START_NODE_ID } from "./planned_node.ts";
 import { makeRecorder, type Recorder } from "./recorder.ts";
-import { fold } from "./reducers.ts";
+import { fold } from "./fold.ts";
 import {
   type Approval,
   approve,

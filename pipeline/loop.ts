@@ -13,7 +13,7 @@ import { label, RecursionLimitError } from "./errors.ts";
 import { freezeState } from "./freeze.ts";
 import { CANCEL_NODE_ID } from "./planned_node.ts";
 import { pauseId } from "./record.ts";
-import { fold, foldAll, FoldError } from "./reducers.ts";
+import { fold, foldAll, FoldError } from "./fold.ts";
 import type { RunResult, TaskFailure } from "./result.ts";
 import {
   failedResult,

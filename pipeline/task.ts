@@ -14,7 +14,7 @@ import { freezeState } from "./freeze.ts";
 import type { JsonObject } from "./json.ts";
 import type { Plan } from "./plan.ts";
 import type { PlannedNode } from "./planned_node.ts";
-import { fold } from "./reducers.ts";
+import { fold } from "./fold.ts";
 
 /** A task of a step. */
 export interface Task {
