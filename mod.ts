@@ -80,6 +80,7 @@ export {
   type Targets,
   type Update,
 } from "./pipeline/definition.ts";
+export type { Durability } from "./pipeline/durability.ts";
 export {
   CheckpointSaveError,
   NodeTimeoutError,

@@ -111,7 +111,10 @@ export interface SaveDetails {
   readonly resume?: CheckpointRecord["resume"];
 }
 
-/** Saves where the run stands; nothing is saved without a checkpointer. */
+/**
+ * Saves where the run stands, and resolves when it may go on; nothing is saved without a
+ * checkpointer.
+ */
 export function saveRun<State extends object>(
   run: Run<State>,
   nodeId: string,
@@ -130,6 +133,11 @@ export function saveRun<State extends object>(
     failures: failures.map(({ error, ...task }) => ({ ...task, error: errorRecord(error) })),
     resume,
   });
+}
+
+/** Resolves when all that was saved of a run is stored. */
+export async function settleRun<State extends object>({ recorder }: Run<State>): Promise<void> {
+  await recorder?.settled();
 }
 
 /** What the run has to say of itself, whatever its status. */

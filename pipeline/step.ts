@@ -5,7 +5,7 @@
  */
 
 import type { MaybePromise } from "./definition.ts";
-import { noteOutcome, type Run, saveRun } from "./run.ts";
+import { noteOutcome, type Run, saveRun, settleRun } from "./run.ts";
 import { type Outcome, runTask } from "./task.ts";
 
 /**
@@ -85,6 +85,7 @@ function makeProgress<State extends object>(
         const nodeId = waiting;
         waiting = undefined;
         await saveRun(run, nodeId, "running");
+        await settleRun(run);
       }
     } catch (error) {
       failure = { error };
@@ -95,7 +96,7 @@ function makeProgress<State extends object>(
 
   return {
     save(nodeId) {
-      if (run.recorder === undefined || failure !== undefined) return;
+      if (run.recorder?.savesProgress !== true || failure !== undefined) return;
       waiting = nodeId;
       saving ??= saveWaiting();
     },
