@@ -81,6 +81,7 @@ export {
   type Targets,
   type Update,
 } from "./pipeline/definition.ts";
+export type { Durability } from "./pipeline/durability.ts";
 export {
   CheckpointSaveError,
   NodeTimeoutError,
@@ -95,7 +96,7 @@ export {
   UnknownNodeError,
 } from "./pipeline/errors.ts";
 export type { EventHandler, RunEvent, TaskEvent } from "./pipeline/events.ts";
-export type { CheckpointHead } from "./pipeline/fold.ts";
+export type { CheckpointHead } from "./pipeline/record_fold.ts";
 export type { HistoryEntry } from "./pipeline/history.ts";
 export type { Json, JsonObject } from "./pipeline/json.ts";
 export {

@@ -11,6 +11,7 @@ import {
   type ResumeRecord,
 } from "./checkpointer.ts";
 import { copyData } from "./copy.ts";
+import type { Durability } from "./durability.ts";
 import { encodeFields } from "./encoded_state.ts";
 import {
   label,
@@ -22,10 +23,11 @@ import {
 import { emit, type EventHandler } from "./events.ts";
 import { deepFreeze, freezeState } from "./freeze.ts";
 import { fail, followEdges, pausedResult, runSteps, statusOf } from "./loop.ts";
+import { makePace } from "./pace.ts";
 import type { Plan } from "./plan.ts";
 import { escapeName, RESUME_NODE_ID, START_NODE_ID } from "./planned_node.ts";
-import { makeRecorder, type Recorder } from "./recorder.ts";
-import { fold } from "./reducers.ts";
+import { makeRecorder } from "./recorder.ts";
+import { fold } from "./fold.ts";
 import {
   type Approval,
   approve,
@@ -35,7 +37,7 @@ import {
   restoreVisits,
 } from "./restore.ts";
 import type { RunResult } from "./result.ts";
-import { makeStep, NO_STEP, type Run, saveRun } from "./run.ts";
+import { makeStep, NO_STEP, type Run, saveRun, settleRun } from "./run.ts";
 import { parseInput } from "./schema.ts";
 import { checkFields } from "./task.ts";
 
@@ -49,6 +51,8 @@ export interface Caller<State extends object> {
   readonly recursionLimit: number;
   /** Tasks that run side by side. */
   readonly concurrency: number;
+  /** How far a run may get ahead of its checkpoints. */
+  readonly durability: Durability;
 }
 
 /** What one call brings. */
@@ -70,12 +74,12 @@ export async function startRun<State extends object>(
   const { plan, checkpointer } = caller;
   const parsed = await parseInput(plan.schema, input, plan.name);
   const state = deepFreeze(copyData({ ...parsed }));
-  const recorder = checkpointer && makeRecorder(checkpointer, name, call.onEvent);
-  const run = makeRun(caller, name, call, { state, recorder });
+  const run = makeRun(caller, name, call, { state, checkpointer });
   run.step = makeStep(run, [{ node: startAt }]);
   return await working(run, call, false, async () => {
     try {
       await saveRun(run, START_NODE_ID, "running");
+      await settleRun(run);
     } catch (cause) {
       if (cause instanceof CheckpointConflictError) throw new RunExistsError(name, { cause });
       throw cause;
@@ -112,11 +116,10 @@ export async function resumeRun<State extends object>(
   }
   refuseUnknownNodes(plan, record);
   const { approved, pendingEdges } = approve(record, request);
-  const recorder = makeRecorder(checkpointer, name, call.onEvent, { record, state });
   const run = makeRun(caller, name, call, {
     state: updated(plan, state, request),
-    recorder,
-    record,
+    checkpointer,
+    base: { record, state },
   });
   run.pendingEdges = pendingEdges;
   return await working(run, call, true, () => claim(run, request, approved));
@@ -139,6 +142,7 @@ async function claim<State extends object>(
     ...(update !== undefined && { update: encodeFields(update, "state", () => label(name)) }),
   };
   await saveRun(run, RESUME_NODE_ID, statusOf(run), { resume });
+  await settleRun(run);
   const finished = run.pendingEdges.at(-1);
   const paused = pausedResult(run);
   if (paused !== undefined || finished === undefined) return paused ?? await runSteps(run);
@@ -180,22 +184,27 @@ function updated<State extends object>(
 }
 
 function makeRun<State extends object>(
-  { plan, recursionLimit, concurrency }: Caller<State>,
-  { runId }: RunName,
+  { plan, recursionLimit, concurrency, durability }: Caller<State>,
+  name: RunName,
   { onEvent }: Call<State>,
   from: {
     readonly state: State;
-    readonly recorder: Recorder | undefined;
-    readonly record?: CheckpointRecord;
+    readonly checkpointer: Checkpointer | undefined;
+    readonly base?: { readonly record: CheckpointRecord; readonly state: object };
   },
 ): Run<State> {
-  const { state, recorder, record } = from;
+  const { state, checkpointer, base } = from;
+  const { runId } = name;
+  const record = base?.record;
   const control = new AbortController();
+  const onFailure = (error: unknown) => control.abort(error);
   const taskIdPrefix = `${escapeName(plan.name)}/${escapeName(runId)}/`;
   return {
     runner: { plan, runId, taskIdPrefix, signal: control.signal, onEvent },
-    recorder,
+    recorder: checkpointer &&
+      makeRecorder({ checkpointer, run: name, durability, onEvent, onFailure, base }),
     control,
+    pace: makePace(),
     recursionLimit,
     concurrency,
     state,
@@ -221,8 +230,13 @@ async function working<State extends object>(
   try {
     emit(onEvent, { type: "runStarted", runId, resumed });
     const result = await work();
+    await settleRun(run);
     emit(onEvent, { type: "runEnded", runId, result });
     return result;
+  } catch (error) {
+    // What finished before is worth keeping, if it can be kept.
+    await settleRun(run).catch(() => {});
+    throw error;
   } finally {
     signal?.removeEventListener("abort", abort);
   }

@@ -5,9 +5,10 @@
  */
 
 import type { CheckpointChange, CheckpointRecord, TaskRecord } from "./checkpointer.ts";
-import { type CheckpointHead, startFold } from "./fold.ts";
-import { startsWith } from "./freeze.ts";
+import { startsWith } from "./grown_list.ts";
 import { isList, type Json, type JsonObject } from "./json.ts";
+import { type CheckpointHead, startFold } from "./record_fold.ts";
+import { changedBetween } from "./task_list.ts";
 
 /**
  * What `next` changes against `previous`. Unchanged values must be the very same values, as they
@@ -54,12 +55,25 @@ function changedTasks(
   previous: readonly TaskRecord[],
   next: readonly TaskRecord[],
 ): CheckpointChange["tasks"] {
-  const sameStep = previous.length === next.length &&
-    next.every((task, index) => isSameTask(task, previous[index]));
-  if (!sameStep) return { all: next };
+  const indexes = changedBetween(previous, next) ?? differences(previous, next);
+  if (indexes === undefined) return { all: next };
   return {
-    finished: next.flatMap((task, index) => task === previous[index] ? [] : [[index, task]]),
+    finished: indexes.flatMap((index) => {
+      const task = next[index];
+      return task === undefined ? [] : [[index, task] as const];
+    }),
   };
+}
+
+/** The indexes at which two lists of tasks differ, if they are of one step. */
+function differences(
+  previous: readonly TaskRecord[],
+  next: readonly TaskRecord[],
+): readonly number[] | undefined {
+  const isSameStep = previous.length === next.length &&
+    next.every((task, index) => isSameTask(task, previous[index]));
+  if (!isSameStep) return undefined;
+  return next.flatMap((task, index) => task === previous[index] ? [] : [index]);
 }
 
 /** A visit of a node is one task of one step, so node and visit tell the steps apart. */

@@ -5,7 +5,8 @@
  */
 
 import { encode, isStorableKey, propertyPath, StateSerializationError } from "./codec.ts";
-import { startsWith } from "./freeze.ts";
+import { isFixed } from "./freeze.ts";
+import { growList, startsWith } from "./grown_list.ts";
 import { isList, isSameJson, type Json, type JsonObject } from "./json.ts";
 
 /** A frozen state, and the JSON that stands for it. */
@@ -42,43 +43,52 @@ function encodeField(field: string, value: unknown, previous: EncodedState): Jso
   const before = own(previous.state, field);
   const stored = before === undefined ? undefined : previous.json[field];
   if (stored !== undefined && Object.is(value, before)) {
-    return isSettled(value, stored)
-      ? stored
-      : encodeAgain(value, stored, fieldPath("state", field));
+    return isFixed(value) ? stored : encodeAgain(value, stored, fieldPath("state", field));
   }
   const path = fieldPath("state", field);
   if (Array.isArray(value) && Array.isArray(before) && isList(stored) && before.length > 0) {
-    if (startsWith(value, before)) return encodeGrown(path, value, stored);
+    if (startsWith(value, before)) return encodeGrown(path, value, before, stored);
   }
   return encode(value, path);
 }
 
-/** Whether a value cannot have changed since it was encoded: plain data is frozen, and its own form. */
-function isSettled(value: unknown, stored: Json): boolean {
-  return value === stored || typeof value !== "object";
-}
-
 function encodeAgain(value: unknown, stored: Json, path: string): Json {
+  if (isFixed(value)) return stored;
   const json = encode(value, path);
   return isSameJson(json, stored) ? stored : json;
 }
 
-function encodeGrown(path: string, list: readonly unknown[], stored: readonly Json[]): Json {
-  const encoded: Json[] = [];
-  for (let index = 0; index < list.length; index++) {
-    const [item, before] = [list[index], stored[index]];
-    if (before !== undefined) {
-      encoded.push(
-        isSettled(item, before) ? before : encodeAgain(item, before, `${path}[${index}]`),
-      );
-    } else if (Object.hasOwn(list, index)) {
-      encoded.push(encode(item, `${path}[${index}]`));
-    } else {
-      // A hole is refused, with its path, by encoding the list as a whole.
-      return encode(list, path);
-    }
+function encodeGrown(
+  path: string,
+  list: readonly unknown[],
+  before: readonly unknown[],
+  stored: readonly Json[],
+): Json {
+  const added: Json[] = [];
+  for (let index = before.length; index < list.length; index++) {
+    // A hole is refused, with its path, by encoding the list as a whole.
+    if (!Object.hasOwn(list, index)) return encode(list, path);
+    added.push(encode(list[index], `${path}[${index}]`));
   }
-  return encoded;
+  if (stored === before && isOwnForm(list, added)) return list;
+  const head = isFixed(before) ? stored : encodeItemsAgain(path, before, stored);
+  return head === stored ? growList(stored, added) : [...head, ...added];
+}
+
+/** Whether a list is its own encoded form, as far as its last items tell. */
+function isOwnForm(list: readonly unknown[], last: readonly Json[]): list is readonly Json[] {
+  const start = list.length - last.length;
+  return Object.getPrototypeOf(list) === Array.prototype &&
+    last.every((item, index) => item === list[start + index]);
+}
+
+function encodeItemsAgain(
+  path: string,
+  list: readonly unknown[],
+  stored: readonly Json[],
+): readonly Json[] {
+  const again = stored.map((item, index) => encodeAgain(list[index], item, `${path}[${index}]`));
+  return again.every((item, index) => item === stored[index]) ? stored : again;
 }
 
 /**

@@ -1,106 +1,137 @@
 /**
- * Folding changes into the record that they begin with, so that readers see whole records.
+ * Folding updates into a state with the reducers of its fields.
  *
  * @module
  */
 
-import type { CheckpointRecord, TaskRecord } from "./checkpointer.ts";
-import { isList, type Json, type JsonObject } from "./json.ts";
+import { growList } from "./grown_list.ts";
+import { type AnyReducer, append, extend } from "./reducers.ts";
 
-/** A record without the parts that grow: what a store keeps whole beside a change. */
-export type CheckpointHead = Omit<CheckpointRecord, "state" | "completedNodes" | "tasks">;
-
-/** What came of a task, without what its step already tells of it. */
-export type TaskOutcomeRecord = TaskRecord extends infer Task
-  ? Task extends TaskRecord ? Omit<Task, "node" | "visit" | "payload"> : never
-  : never;
-
-/** A change as it is folded: one that was just found, or one that a store kept. */
-export interface FoldableChange {
-  /** Fields of the encoded state that have a new value. */
-  readonly set: JsonObject;
-  /** Items that were added at the end of a field's list. */
-  readonly appended: { readonly [field: string]: readonly Json[] };
-  /** Fields that the state no longer has. */
-  readonly removed: readonly string[];
-  /** Visits that finished since. */
-  readonly completedNodes: readonly string[];
-  /** All tasks anew, or what came of some of them. */
-  readonly tasks:
-    | { readonly all: readonly TaskRecord[] }
-    | { readonly finished: readonly (readonly [index: number, task: TaskOutcomeRecord])[] };
+/**
+ * Folds an update into a state: a new object, the old one untouched. `undefined` clears a field
+ * that is replaced, and leaves alone a field that has a reducer.
+ */
+export function fold<State extends object>(
+  state: State,
+  update: object,
+  reducers: ReadonlyMap<string, AnyReducer>,
+): State {
+  const next = { ...state };
+  const growing: Growing = new Map();
+  foldInto(next as Fields, update as Fields, reducers, growing);
+  endGrowth(next as Fields, growing);
+  return next;
 }
 
-/** Changes being folded, one after the other. */
-export interface Fold {
-  /** Folds the next change. */
-  apply(head: CheckpointHead, change: FoldableChange): void;
-  /** The whole record after the last change. Later changes leave it as it is. */
-  record(): CheckpointRecord;
-}
-
-/** Begins with a whole record. Folding costs what the changes hold, not what the state does. */
-export function startFold(base: CheckpointRecord): Fold {
-  let head: CheckpointHead = base;
-  const fields = new Map(Object.entries(base.state));
-  /** Lists by field that nobody else has seen: they may grow in place. */
-  const own = new Map<string, Json[]>();
-  let completedNodes = base.completedNodes.slice();
-  let tasks = base.tasks.slice();
-
-  const append = (field: string, items: readonly Json[]) => {
-    const current = fields.get(field);
-    const list = own.get(field) ?? (isList(current) ? current.slice() : []);
-    for (const item of items) list.push(item);
-    own.set(field, list);
-    fields.set(field, list);
-  };
-  const set = (field: string, value: Json) => {
-    own.delete(field);
-    fields.set(field, value);
-  };
-  const remove = (field: string) => {
-    own.delete(field);
-    fields.delete(field);
-  };
-
-  return {
-    apply(next, change) {
-      head = next;
-      for (const field of change.removed) remove(field);
-      for (const [field, value] of Object.entries(change.set)) set(field, value);
-      for (const [field, items] of Object.entries(change.appended)) append(field, items);
-      for (const node of change.completedNodes) completedNodes.push(node);
-      if ("all" in change.tasks) {
-        tasks = change.tasks.all.slice();
-      } else {
-        for (const [index, outcome] of change.tasks.finished) {
-          const task = tasks[index];
-          if (task !== undefined) tasks[index] = withOutcome(task, outcome);
-        }
-      }
-    },
-    record() {
-      const record = { ...head, state: Object.fromEntries(fields), completedNodes, tasks };
-      own.clear();
-      completedNodes = completedNodes.slice();
-      tasks = tasks.slice();
-      return record;
-    },
-  };
-}
-
-function withOutcome(
-  { node, visit, payload }: TaskRecord,
-  outcome: TaskOutcomeRecord,
-): TaskRecord {
-  const task = payload === undefined ? { node, visit } : { node, visit, payload };
-  switch (outcome.status) {
-    case "finished":
-      return { ...task, status: "finished", update: outcome.update };
-    case "paused":
-      return { ...task, status: "paused", reason: outcome.reason };
-    case "pending":
-      return { ...task, status: "pending" };
+/**
+ * Folds the updates of a step into a state, in order.
+ *
+ * @throws {FoldError} If a reducer throws, with the index of the update.
+ */
+export function foldAll<State extends object>(
+  state: State,
+  updates: readonly (object | undefined)[],
+  reducers: ReadonlyMap<string, AnyReducer>,
+): State {
+  const next = { ...state };
+  const growing: Growing = new Map();
+  for (let index = 0; index < updates.length; index++) {
+    const update = updates[index];
+    if (update === undefined) continue;
+    try {
+      foldInto(next as Fields, update as Fields, reducers, growing);
+    } catch (cause) {
+      throw new FoldError(index, { cause });
+    }
   }
+  endGrowth(next as Fields, growing);
+  return next;
+}
+
+/** Thrown where a reducer threw; the cause is what it threw. */
+export class FoldError extends Error {
+  /** The update that could not be folded. */
+  readonly index: number;
+
+  /** Takes the index of the update. */
+  constructor(index: number, options: ErrorOptions) {
+    super("Cannot fold an update into the state", options);
+    this.index = index;
+  }
+}
+
+type Fields = { [field: string]: unknown };
+
+/**
+ * What a fold adds to lists, by field. The lists are made at its end, each one once, so that a
+ * fan-out of 1,000 does not copy its results 1,000 times.
+ */
+type Growing = Map<string, Growth>;
+
+interface Growth {
+  /** The list as it was before the fold. */
+  readonly list: readonly unknown[];
+  /** What comes after it. */
+  readonly added: unknown[];
+}
+
+function foldInto(
+  fields: Fields,
+  update: Fields,
+  reducers: ReadonlyMap<string, AnyReducer>,
+  growing: Growing,
+): void {
+  for (const field of Object.keys(update)) {
+    const reducer = reducers.get(field);
+    const value = update[field];
+    if (reducer === undefined) {
+      setField(fields, field, value);
+    } else if (value !== undefined) {
+      const growth = growthOf(fields, field, reducer, growing);
+      if (growth === undefined) setField(fields, field, reducer(ownField(fields, field), value));
+      else if (reducer === append) growth.added.push(value);
+      else for (const item of value as Iterable<unknown>) growth.added.push(item);
+    }
+  }
+}
+
+/** Where to put what `append` and `extend` are to add to a list; nothing for other reducers. */
+function growthOf(
+  fields: Fields,
+  field: string,
+  reducer: AnyReducer,
+  growing: Growing,
+): Growth | undefined {
+  if (reducer !== append && reducer !== extend) return undefined;
+  const known = growing.get(field);
+  if (known !== undefined) return known;
+  const current = ownField(fields, field);
+  const list = current === undefined ? [] : current;
+  if (!Array.isArray(list)) return undefined;
+  const growth: Growth = { list, added: [] };
+  growing.set(field, growth);
+  // A new field takes its place among the others now.
+  setField(fields, field, list);
+  return growth;
+}
+
+function endGrowth(fields: Fields, growing: Growing): void {
+  for (const [field, { list, added }] of growing) setField(fields, field, growList(list, added));
+}
+
+/** Sets a property as data, also where it is called `__proto__`; `undefined` takes it away. */
+function setField(target: Fields, field: string, value: unknown): void {
+  if (value === undefined) {
+    delete target[field];
+  } else if (field === "__proto__") {
+    const asData = { value, writable: true, enumerable: true, configurable: true };
+    Object.defineProperty(target, field, asData);
+  } else {
+    target[field] = value;
+  }
+}
+
+/** A field's value; what every object inherits is no field. */
+function ownField(fields: Fields, field: string): unknown {
+  return Object.hasOwn(fields, field) ? fields[field] : undefined;
 }

@@ -4,7 +4,10 @@
  * @module
  */
 
-const frozen = new WeakSet<object>();
+import { noteGrowth, startsWith } from "./grown_list.ts";
+
+/** What was frozen, and whether that leaves nothing in it that can still change. */
+const frozen = new WeakMap<object, boolean>();
 
 type Fields = { readonly [field: string]: unknown };
 
@@ -13,8 +16,13 @@ type Fields = { readonly [field: string]: unknown };
  * class's) stay as they are: the language cannot freeze what they hold.
  */
 export function deepFreeze<T>(value: T): T {
-  if (isFreezable(value) && !frozen.has(value)) freezeNew(value);
+  freezePart(value);
   return value;
+}
+
+/** Whether nothing in a value that was frozen can change any more. */
+export function isFixed(value: unknown): boolean {
+  return typeof value !== "object" || value === null || frozen.get(value) === true;
 }
 
 /**
@@ -29,31 +37,40 @@ export function freezeState<State extends object>(state: State, previous: object
     const before = previousFields[field];
     if (value === before) continue;
     if (Array.isArray(value) && Array.isArray(before) && startsWith(value, before)) {
-      for (let index = before.length; index < value.length; index++) deepFreeze(value[index]);
-      frozen.add(Object.freeze(value));
+      freezeGrown(value, before);
     } else {
-      deepFreeze(value);
+      freezePart(value);
     }
   }
   return Object.freeze(state);
 }
 
-/** Whether a list begins with the very items of another one. */
-export function startsWith(list: readonly unknown[], head: readonly unknown[]): boolean {
-  if (list.length < head.length) return false;
-  for (let index = 0; index < head.length; index++) {
-    if (!Object.is(list[index], head[index])) return false;
+function freezeGrown(list: readonly unknown[], head: readonly unknown[]): void {
+  let isAllFixed = isFixed(head);
+  for (let index = head.length; index < list.length; index++) {
+    if (!freezePart(list[index])) isAllFixed = false;
   }
-  return true;
+  frozen.set(Object.freeze(list), isAllFixed);
+  noteGrowth(list, head);
 }
 
-function freezeNew(value: object): void {
-  frozen.add(Object.freeze(value));
-  for (const part of Object.values(value)) deepFreeze(part);
+/** Freezes a value, and tells whether it is fixed now. */
+function freezePart(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return true;
+  const known = frozen.get(value);
+  if (known !== undefined) return known;
+  if (!isFreezable(value)) return false;
+  // Not fixed until its parts are: it may be one of them.
+  frozen.set(Object.freeze(value), false);
+  let isAllFixed = true;
+  for (const part of Object.values(value)) {
+    if (!freezePart(part)) isAllFixed = false;
+  }
+  if (isAllFixed) frozen.set(value, true);
+  return isAllFixed;
 }
 
-function isFreezable(value: unknown): value is object {
-  if (typeof value !== "object" || value === null) return false;
+function isFreezable(value: object): boolean {
   if (Array.isArray(value)) return true;
   const prototype = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;

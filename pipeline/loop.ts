@@ -13,7 +13,7 @@ import { label, RecursionLimitError } from "./errors.ts";
 import { freezeState } from "./freeze.ts";
 import { CANCEL_NODE_ID } from "./planned_node.ts";
 import { pauseId } from "./record.ts";
-import { fold, foldAll, FoldError } from "./reducers.ts";
+import { fold, foldAll, FoldError } from "./fold.ts";
 import type { RunResult, TaskFailure } from "./result.ts";
 import {
   failedResult,
@@ -42,60 +42,80 @@ const NO_EDGES: readonly PendingEdge[] = [];
  */
 export async function runSteps<State extends object>(run: Run<State>): Promise<RunResult<State>> {
   while (run.step.tasks.length > 0) {
-    const result = await takeStep(run);
+    const taken = takeStep(run);
+    const result = taken instanceof Promise ? await taken : taken;
     if (result !== undefined) return result;
+    if (run.pace.isDue()) await run.pace.giveWay();
   }
   return { ...resultBase(run), status: "completed" };
 }
 
 /** Takes one step; comes back with a result if the run stops there. */
-async function takeStep<State extends object>(
+function takeStep<State extends object>(
   run: Run<State>,
-): Promise<RunResult<State> | undefined> {
-  const { signal } = run.runner;
-  if (signal.aborted) return await cancel(run);
-  if (run.steps >= run.recursionLimit) return await fail(run, [limitFailure(run)]);
-  await runTasks(run);
+): MaybePromise<RunResult<State> | undefined> {
+  if (run.runner.signal.aborted) return cancel(run);
+  if (run.steps >= run.recursionLimit) return fail(run, [limitFailure(run)]);
+  const running = runTasks(run);
+  return running instanceof Promise ? running.then(() => endStep(run)) : endStep(run);
+}
+
+/** Goes on where the tasks of a step have run, as far as they got. */
+function endStep<State extends object>(
+  run: Run<State>,
+): MaybePromise<RunResult<State> | undefined> {
   const [failure, ...others] = failuresOf(run.step);
-  if (signal.aborted && (failure !== undefined || !isDone(run.step))) return await cancel(run);
-  if (failure !== undefined) return await fail(run, [failure, ...others]);
-  return await finishStep(run);
+  const isCut = run.runner.signal.aborted && (failure !== undefined || !isDone(run.step));
+  if (isCut) return cancel(run);
+  return failure === undefined ? finishStep(run) : fail(run, [failure, ...others]);
 }
 
 /** Folds a step whose tasks are done, asks the edges, and saves what comes next. */
-async function finishStep<State extends object>(
+function finishStep<State extends object>(
   run: Run<State>,
-): Promise<RunResult<State> | undefined> {
+): MaybePromise<RunResult<State> | undefined> {
   const { step, state } = run;
-  const finishedBefore = run.completedNodes.length;
+  const before = { step, state, finished: run.completedNodes.length };
   const failure = foldStep(run);
   if (failure !== undefined) {
     keepOutcomes(run);
-    return await fail(run, [failure]);
+    return fail(run, [failure]);
   }
+  const routed = followEdges(run);
+  const isAtOnce = routed === undefined && run.recorder === undefined;
+  return isAtOnce ? pausedResult(run) : saveStep(run, before, routed);
+}
+
+/** A run before a step was folded. */
+interface Unfolded<State> {
+  readonly step: Step;
+  readonly state: State;
+  readonly finished: number;
+}
+
+async function saveStep<State extends object>(
+  run: Run<State>,
+  before: Unfolded<State>,
+  routed: MaybePromise<TaskFailure | undefined>,
+): Promise<RunResult<State> | undefined> {
   try {
-    const routed = followEdges(run);
-    const routeFailure = routed instanceof Promise ? await routed : routed;
-    if (routeFailure !== undefined) return await fail(run, [routeFailure]);
-    if (run.recorder !== undefined) await saveStep(run, step);
+    const failure = await routed;
+    if (failure !== undefined) return await fail(run, [failure]);
+    const [paused] = pausesOf(run.pendingEdges);
+    const nodeId = paused?.node ?? before.step.tasks.at(-1)?.node ?? "";
+    await saveRun(run, nodeId, statusOf(run));
   } catch (error) {
     if (!(error instanceof StateSerializationError)) throw error;
     // Nothing of the fold was stored: the step is still to be done.
-    run.state = state;
-    run.completedNodes.length = finishedBefore;
+    run.state = before.state;
+    run.completedNodes.length = before.finished;
     run.steps--;
-    run.step = step;
+    run.step = before.step;
     run.pendingEdges = NO_EDGES;
     keepOutcomes(run);
-    return await fail(run, [{ ...firstTask(step), error }]);
+    return await fail(run, [{ ...firstTask(before.step), error }]);
   }
   return pausedResult(run);
-}
-
-function saveStep<State extends object>(run: Run<State>, finished: Step): Promise<void> {
-  const [paused] = pausesOf(run.pendingEdges);
-  const nodeId = paused?.node ?? finished.tasks.at(-1)?.node ?? "";
-  return saveRun(run, nodeId, statusOf(run));
 }
 
 /** What a run that did not fail is doing, by what is left to do. */

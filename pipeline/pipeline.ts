@@ -6,6 +6,7 @@
 
 import { type Caller, resumeRun, startRun } from "./calls.ts";
 import type { Checkpointer, ListRunsOptions, RunSummary } from "./checkpointer.ts";
+import { checkDurability, type Durability } from "./durability.ts";
 import type { PipelineDefinition, Reducers, Update } from "./definition.ts";
 import { quoted, type RunName } from "./errors.ts";
 import { emit, type EventHandler, type RunEvent } from "./events.ts";
@@ -25,6 +26,8 @@ export interface PipelineOptions<State> {
   readonly recursionLimit?: number;
   /** Tasks of a step that run side by side. Default 64. */
   readonly concurrency?: number;
+  /** What a run waits for, and so what a crash can lose. Default `"sync"`: nothing. */
+  readonly durability?: Durability;
   /** Is told everything that happens; what it throws goes to the console. */
   readonly onEvent?: EventHandler<State>;
 }
@@ -33,6 +36,7 @@ const OPTIONS = [
   "checkpointer",
   "recursionLimit",
   "concurrency",
+  "durability",
   "onEvent",
 ] as const satisfies readonly (keyof PipelineOptions<unknown>)[];
 
@@ -151,7 +155,8 @@ export interface Pipeline<Input, State, U, Name extends string> {
  * assertEquals(result.state.text, "abc!!");
  * ```
  *
- * @throws {TypeError} If a name is empty, a node is missing, or an edge leads nowhere.
+ * @throws {TypeError} If a name is empty, a node is missing, an edge leads nowhere, or
+ * `durability` is unknown.
  * @throws {RangeError} If an option is out of its range.
  */
 export function definePipeline<
@@ -231,11 +236,12 @@ function makeCaller<State extends object>(
   plan: Plan<State>,
   options: PipelineOptions<State>,
 ): Caller<State> {
-  const { checkpointer, recursionLimit = 25, concurrency = 64 } = options;
+  const { checkpointer, recursionLimit = 25, concurrency = 64, durability = "sync" } = options;
   refuseUnknownOptions(options, OPTIONS, `pipeline "${plan.name}"`);
   checkRange(recursionLimit, 1, `recursionLimit of pipeline "${plan.name}"`);
   checkRange(concurrency, 1, `concurrency of pipeline "${plan.name}"`);
-  return { plan, checkpointer, recursionLimit, concurrency };
+  checkDurability(durability, plan.name);
+  return { plan, checkpointer, recursionLimit, concurrency, durability };
 }
 
 function store<State extends object>(

@@ -11,9 +11,11 @@ import {
   type CheckpointRecord,
   RECORD_VERSION,
 } from "./checkpointer.ts";
+import { type Durability, makeWriteQueue } from "./durability.ts";
 import { type EncodedState, encodeState, encodingFor, NO_STATE } from "./encoded_state.ts";
-import { CheckpointSaveError, label } from "./errors.ts";
+import { CheckpointSaveError, label, type RunName } from "./errors.ts";
 import { emit, type EventHandler, type RunEvent } from "./events.ts";
+import type { JsonObject } from "./json.ts";
 
 /** What the engine says of a checkpoint; the recorder adds the rest. */
 export type Checkpoint =
@@ -32,69 +34,107 @@ export type Checkpoint =
 
 /** Saves the checkpoints of one run, one after the other. */
 export interface Recorder {
+  /** Whether the tasks of a step are to be saved as they finish. */
+  readonly savesProgress: boolean;
   /**
-   * Saves the next checkpoint.
+   * Takes the next checkpoint, and resolves when the run may go on: it is then stored, or the one
+   * before it is, or it waits for `settled`, as the durability says.
    *
-   * @throws {StateSerializationError} If the state has no stored form; nothing was saved.
+   * @throws {StateSerializationError} If the state has no stored form; nothing was taken.
    * @throws {CheckpointConflictError} If another writer went on with the run.
    * @throws {CheckpointSaveError} If the store failed.
    */
   save(checkpoint: Checkpoint): Promise<void>;
+  /** Resolves when all checkpoints are stored; the errors are those of `save`. */
+  settled(): Promise<void>;
 }
 
-/**
- * Makes a recorder for one call: a new writer, which goes on after `base` or starts at 0.
- *
- * @param base The record that was loaded, and the state it stands for.
- */
-export function makeRecorder<State>(
-  checkpointer: Checkpointer,
-  run: { readonly pipelineName: string; readonly runId: string },
-  onEvent: EventHandler<State> | undefined,
-  base?: { readonly record: CheckpointRecord; readonly state: object },
-): Recorder {
+/** What a recorder works for. */
+export interface RecorderOptions<State> {
+  /** Where it saves. */
+  readonly checkpointer: Checkpointer;
+  /** The run whose checkpoints it saves. */
+  readonly run: RunName;
+  /** How far the run may get ahead of it. */
+  readonly durability: Durability;
+  /** Is told what was saved. */
+  readonly onEvent: EventHandler<State> | undefined;
+  /** Is told at once when a save fails while the run goes on. */
+  readonly onFailure: (error: unknown) => void;
+  /** The record that was loaded, and the state it stands for; a new run has none. */
+  readonly base?: { readonly record: CheckpointRecord; readonly state: object };
+}
+
+/** Makes a recorder for one call: a new writer, which goes on after `base` or starts at 0. */
+export function makeRecorder<State>(options: RecorderOptions<State>): Recorder {
+  const { run, durability, base } = options;
   const writer = newWriter();
+  const queue = makeWriteQueue(durability, options.onFailure);
   let last = base?.record;
   // What a record of the Python framework holds is no encoded form: encode the state anew.
   let encoded: EncodedState = base === undefined || base.record.version === 0
     ? NO_STATE
     : { state: base.state, json: base.record.state };
 
-  return {
-    async save(checkpoint) {
-      const next = encodingFor(() => label(run), () => encodeState(checkpoint.state, encoded));
-      const record: CheckpointRecord = {
-        version: RECORD_VERSION,
-        pipelineName: run.pipelineName,
-        runId: run.runId,
-        sequence: last === undefined ? 0 : last.sequence + 1,
-        nodeId: checkpoint.nodeId,
-        state: next.json,
-        completedNodes: checkpoint.completedNodes,
-        status: checkpoint.status,
-        paused: checkpoint.status === "paused",
-        pauseReason: checkpoint.pendingEdges.find(({ pause }) => pause !== undefined)?.pause
-          ?.reason,
-        tasks: checkpoint.tasks,
-        pendingEdges: checkpoint.pendingEdges,
-        steps: checkpoint.steps,
-        failures: checkpoint.failures,
-        resume: checkpoint.resume,
-        writer,
-        savedAt: new Date().toISOString(),
-      };
-      const started = onEvent === undefined ? 0 : performance.now();
-      try {
-        await checkpointer.save(record, last && changeBetween(last, record));
-      } catch (cause) {
-        if (cause instanceof CheckpointConflictError) throw cause;
-        throw new CheckpointSaveError(run, record.sequence, last?.sequence ?? -1, { cause });
-      }
-      last = record;
-      encoded = next;
-      if (onEvent !== undefined) emit(onEvent, savedEvent(record, performance.now() - started));
-    },
+  const write = async (checkpoint: Checkpoint, state: JsonObject) => {
+    const sequence = last === undefined ? 0 : last.sequence + 1;
+    const record = makeRecord(run, sequence, writer, checkpoint, state);
+    await store(options, record, last);
+    last = record;
   };
+
+  return {
+    savesProgress: durability !== "exit",
+    async save(checkpoint) {
+      encoded = encodingFor(() => label(run), () => encodeState(checkpoint.state, encoded));
+      const { json } = encoded;
+      await queue.add(() => write(checkpoint, json));
+    },
+    settled: () => queue.settled(),
+  };
+}
+
+function makeRecord(
+  { pipelineName, runId }: RunName,
+  sequence: number,
+  writer: string,
+  { nodeId, completedNodes, status, tasks, pendingEdges, steps, failures, resume }: Checkpoint,
+  state: JsonObject,
+): CheckpointRecord {
+  return {
+    version: RECORD_VERSION,
+    pipelineName,
+    runId,
+    sequence,
+    nodeId,
+    state,
+    completedNodes,
+    status,
+    paused: status === "paused",
+    pauseReason: pendingEdges.find(({ pause }) => pause !== undefined)?.pause?.reason,
+    tasks,
+    pendingEdges,
+    steps,
+    failures,
+    resume,
+    writer,
+    savedAt: new Date().toISOString(),
+  };
+}
+
+async function store<State>(
+  { checkpointer, run, onEvent }: RecorderOptions<State>,
+  record: CheckpointRecord,
+  last: CheckpointRecord | undefined,
+): Promise<void> {
+  const started = onEvent === undefined ? 0 : performance.now();
+  try {
+    await checkpointer.save(record, last && changeBetween(last, record));
+  } catch (cause) {
+    if (cause instanceof CheckpointConflictError) throw cause;
+    throw new CheckpointSaveError(run, record.sequence, last?.sequence ?? -1, { cause });
+  }
+  if (onEvent !== undefined) emit(onEvent, savedEvent(record, performance.now() - started));
 }
 
 /** 64 random bits: enough to tell the writers of one run apart, and short, as each record has one. */

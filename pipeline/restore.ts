@@ -40,7 +40,7 @@ export function restoreStep(record: CheckpointRecord): Step {
         : { node, visit, payload: decodeFields(payload, `send("${node}")`) }
     ),
     outcomes: record.tasks.map(restoreOutcome),
-    records: [...record.tasks],
+    stored: { records: [...record.tasks], changed: [] },
   };
 }
 

@@ -9,8 +9,10 @@ import type { Target } from "./edges.ts";
 import { encodeFields } from "./encoded_state.ts";
 import type { PendingPause } from "./errors.ts";
 import type { JsonObject } from "./json.ts";
+import type { Pace } from "./pace.ts";
 import type { Recorder } from "./recorder.ts";
 import type { RunResult, TaskFailure } from "./result.ts";
+import { listTasks, setTask, type TaskList } from "./task_list.ts";
 import { errorRecord, type Outcome, type Task, type TaskRunner } from "./task.ts";
 
 /** A run that is being worked on. Only the loop changes it. */
@@ -21,6 +23,8 @@ export interface Run<State extends object> {
   readonly recorder: Recorder | undefined;
   /** Aborts what its nodes are doing. */
   readonly control: AbortController;
+  /** Tells it when to give way to others. */
+  readonly pace: Pace;
   /** Steps it may take over its whole life. */
   readonly recursionLimit: number;
   /** Tasks that run side by side. */
@@ -46,11 +50,11 @@ export interface Step {
   /** What came of each, by its index; nothing where it is still to be done. */
   readonly outcomes: (Outcome | undefined)[];
   /** The tasks as they are stored; empty without a checkpointer. */
-  readonly records: TaskRecord[];
+  readonly stored: TaskList;
 }
 
 /** No step: nothing is left to run. */
-export const NO_STEP: Step = { tasks: [], outcomes: [], records: [] };
+export const NO_STEP: Step = { tasks: [], outcomes: [], stored: { records: [], changed: [] } };
 
 /** The step that runs the given targets. */
 export function makeStep<State extends object>(
@@ -65,7 +69,7 @@ export function makeStep<State extends object>(
     tasks.push({ node, visit, payload });
     if (run.recorder !== undefined) records.push(pendingTask(node, visit, storedPayload));
   }
-  return { tasks, outcomes: [], records };
+  return { tasks, outcomes: [], stored: { records, changed: [] } };
 }
 
 function pendingTask(node: string, visit: number, payload: JsonObject | undefined): TaskRecord {
@@ -80,18 +84,22 @@ function nextVisit<State extends object>(run: Pick<Run<State>, "visits">, node: 
 }
 
 /** Notes what came of a task, also in its stored form if it is to be saved before the step ends. */
-export function noteOutcome(step: Step, index: number, outcome: Outcome): void {
-  step.outcomes[index] = outcome;
-  const record = step.records[index];
+export function noteOutcome(
+  { outcomes, stored }: Step,
+  index: number,
+  outcome: Outcome,
+): void {
+  outcomes[index] = outcome;
+  const record = stored.records[index];
   if (record === undefined) return;
   const { node, visit, payload } = record;
   const base = payload === undefined ? { node, visit } : { node, visit, payload };
   if (outcome.status === "paused") {
-    step.records[index] = { ...base, status: "paused", reason: outcome.reason };
+    setTask(stored, index, { ...base, status: "paused", reason: outcome.reason });
   } else if (outcome.status === "finished") {
     const update = outcome.storedUpdate ??
       encodeFields(outcome.update ?? {}, "state", () => `node "${node}"`);
-    step.records[index] = { ...base, status: "finished", update };
+    setTask(stored, index, { ...base, status: "finished", update });
   }
 }
 
@@ -103,7 +111,10 @@ export interface SaveDetails {
   readonly resume?: CheckpointRecord["resume"];
 }
 
-/** Saves where the run stands; nothing is saved without a checkpointer. */
+/**
+ * Saves where the run stands, and resolves when it may go on; nothing is saved without a
+ * checkpointer.
+ */
 export function saveRun<State extends object>(
   run: Run<State>,
   nodeId: string,
@@ -116,12 +127,17 @@ export function saveRun<State extends object>(
     status,
     state: run.state,
     completedNodes: run.completedNodes.slice(),
-    tasks: run.step.records.slice(),
+    tasks: listTasks(run.step.stored),
     pendingEdges: run.pendingEdges,
     steps: run.steps,
     failures: failures.map(({ error, ...task }) => ({ ...task, error: errorRecord(error) })),
     resume,
   });
+}
+
+/** Resolves when all that was saved of a run is stored. */
+export async function settleRun<State extends object>({ recorder }: Run<State>): Promise<void> {
+  await recorder?.settled();
 }
 
 /** What the run has to say of itself, whatever its status. */

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { noteOutcome, type Run, saveRun } from "./run.ts";
+import type { MaybePromise } from "./definition.ts";
+import { noteOutcome, type Run, saveRun, settleRun } from "./run.ts";
 import { type Outcome, runTask } from "./task.ts";
 
 /**
@@ -15,15 +16,17 @@ import { type Outcome, runTask } from "./task.ts";
  * @throws {CheckpointSaveError} If an outcome could not be stored. In both cases the nodes' signal
  * was aborted, and those that ran have ended.
  */
-export function runTasks<State extends object>(run: Run<State>): Promise<void> {
+export function runTasks<State extends object>(run: Run<State>): MaybePromise<void> {
   return run.step.tasks.length === 1 ? runOnly(run) : runSideBySide(run);
 }
 
 /** Runs a step of one task: its outcome is saved with the step. */
-async function runOnly<State extends object>(run: Run<State>): Promise<void> {
+function runOnly<State extends object>(run: Run<State>): MaybePromise<void> {
   const { tasks: [task], outcomes } = run.step;
   if (task === undefined || outcomes[0] !== undefined) return;
-  outcomes[0] = finished(await runTask(run.runner, task, run.state, false));
+  const outcome = runTask(run.runner, task, run.state, false);
+  if (!(outcome instanceof Promise)) outcomes[0] = finished(outcome);
+  else return outcome.then((later) => void (outcomes[0] = finished(later)));
 }
 
 /**
@@ -53,6 +56,7 @@ async function runSideBySide<State extends object>(run: Run<State>): Promise<voi
       const task = tasks[index];
       if (task === undefined || outcomes[index] !== undefined) continue;
       const outcome = finished(await runTask(run.runner, task, run.state, isStored));
+      if (run.pace.isDue()) await run.pace.giveWay();
       left--;
       if (outcome === undefined) continue;
       noteOutcome(run.step, index, outcome);
@@ -81,6 +85,7 @@ function makeProgress<State extends object>(
         const nodeId = waiting;
         waiting = undefined;
         await saveRun(run, nodeId, "running");
+        await settleRun(run);
       }
     } catch (error) {
       failure = { error };
@@ -91,7 +96,7 @@ function makeProgress<State extends object>(
 
   return {
     save(nodeId) {
-      if (run.recorder === undefined || failure !== undefined) return;
+      if (run.recorder?.savesProgress !== true || failure !== undefined) return;
       waiting = nodeId;
       saving ??= saveWaiting();
     },

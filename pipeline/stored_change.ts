@@ -6,7 +6,7 @@
  */
 
 import type { CheckpointChange, CheckpointRecord, TaskRecord } from "./checkpointer.ts";
-import { type Fold, startFold, type TaskOutcomeRecord } from "./fold.ts";
+import { type Fold, startFold, type TaskOutcomeRecord } from "./record_fold.ts";
 import type { Json, JsonObject } from "./json.ts";
 
 /**

@@ -6,7 +6,7 @@
 
 import { attempts } from "./attempt.ts";
 import type { ErrorRecord } from "./checkpointer.ts";
-import { isPause, type NodeContext } from "./definition.ts";
+import { isPause, type MaybePromise, type NodeContext } from "./definition.ts";
 import { encodeFields } from "./encoded_state.ts";
 import { label, quoted } from "./errors.ts";
 import { emit, type EventHandler } from "./events.ts";
@@ -14,7 +14,7 @@ import { freezeState } from "./freeze.ts";
 import type { JsonObject } from "./json.ts";
 import type { Plan } from "./plan.ts";
 import type { PlannedNode } from "./planned_node.ts";
-import { fold } from "./reducers.ts";
+import { fold } from "./fold.ts";
 
 /** A task of a step. */
 export interface Task {
@@ -54,9 +54,11 @@ export interface TaskRunner<State extends object> {
 }
 
 const FINISHED: Outcome = { status: "finished" };
+const ABORTED: Outcome = { status: "aborted" };
 
 /**
- * Runs one task on a frozen state; whatever goes wrong in it is its outcome.
+ * Runs one task on a frozen state; whatever goes wrong in it is its outcome. There is no promise
+ * where the node gave none: a turn of the microtask queue costs as much as the rest of a step.
  *
  * @param isStored Whether the outcome is to be stored by itself, before its step is folded.
  */
@@ -65,7 +67,7 @@ export function runTask<State extends object>(
   task: Task,
   state: State,
   isStored: boolean,
-): Promise<Outcome> {
+): MaybePromise<Outcome> {
   return runner.onEvent === undefined
     ? outcomeOf(runner, task, state, isStored)
     : toldOutcomeOf(runner, task, state, isStored);
@@ -93,39 +95,74 @@ async function toldOutcomeOf<State extends object>(
   return outcome;
 }
 
-async function outcomeOf<State extends object>(
+function outcomeOf<State extends object>(
   runner: TaskRunner<State>,
   task: Task,
   state: State,
   isStored: boolean,
+): MaybePromise<Outcome> {
+  try {
+    const returned = callNode(runner, task, state);
+    return isThenable(returned)
+      ? laterOutcome(runner, task.node, returned, isStored)
+      : toOutcome(runner, task.node, returned, isStored);
+  } catch (error) {
+    return outcomeOfError(runner, error);
+  }
+}
+
+async function laterOutcome<State extends object>(
+  runner: TaskRunner<State>,
+  node: string,
+  returned: PromiseLike<unknown>,
+  isStored: boolean,
 ): Promise<Outcome> {
   try {
-    const node = plannedNode(runner.plan, task.node);
-    const view = task.payload === undefined ? state : sendView(runner.plan, task, state);
-    const context: NodeContext = {
-      pipelineName: runner.plan.name,
+    return toOutcome(runner, node, await returned, isStored);
+  } catch (error) {
+    return outcomeOfError(runner, error);
+  }
+}
+
+function outcomeOfError<State extends object>(
+  { signal }: TaskRunner<State>,
+  error: unknown,
+): Outcome {
+  return signal.aborted ? ABORTED : { status: "failed", error };
+}
+
+function callNode<State extends object>(
+  runner: TaskRunner<State>,
+  task: Task,
+  state: State,
+): unknown {
+  const node = plannedNode(runner.plan, task.node);
+  const view = task.payload === undefined ? state : sendView(runner.plan, task, state);
+  const context: NodeContext = {
+    pipelineName: runner.plan.name,
+    runId: runner.runId,
+    node: task.node,
+    visit: task.visit,
+    attempt: 1,
+    taskId: `${runner.taskIdPrefix}${node.taskIdPart}/${task.visit}`,
+    signal: runner.signal,
+  };
+  if (node.retry === undefined && node.timeoutMs === undefined) return node.run(view, context);
+  return attempts(node, view, context, (attempt, error) =>
+    emit(runner.onEvent, {
+      type: "taskRetried",
       runId: runner.runId,
       node: task.node,
       visit: task.visit,
-      attempt: 1,
-      taskId: `${runner.taskIdPrefix}${node.taskIdPart}/${task.visit}`,
-      signal: runner.signal,
-    };
-    const returned = node.retry === undefined && node.timeoutMs === undefined
-      ? await node.run(view, context)
-      : await attempts(node, view, context, (attempt, error) =>
-        emit(runner.onEvent, {
-          type: "taskRetried",
-          runId: runner.runId,
-          node: task.node,
-          visit: task.visit,
-          attempt,
-          error,
-        }));
-    return toOutcome(runner, task.node, returned, isStored);
-  } catch (error) {
-    return runner.signal.aborted ? { status: "aborted" } : { status: "failed", error };
-  }
+      attempt,
+      error,
+    }));
+}
+
+/** Whether `await` would wait for a value: promises of any maker, and what imitates them. */
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  const mayBe = (typeof value === "object" && value !== null) || typeof value === "function";
+  return mayBe && "then" in value && typeof value.then === "function";
 }
 
 function plannedNode<State extends object>(plan: Plan<State>, name: string): PlannedNode<State> {

@@ -5,8 +5,8 @@ import {
   type CheckpointRecord,
   CheckpointSaveError,
   definePipeline,
+  type Durability,
   END,
-  MemoryCheckpointer,
   pause,
   type PendingPause,
   RecursionLimitError,
@@ -16,6 +16,7 @@ import {
   unchecked,
 } from "../mod.ts";
 import { turns, watch } from "./engine_probes.ts";
+import { ChangeKeeper } from "./suite/change_keeper.ts";
 
 interface Work {
   item: number;
@@ -67,8 +68,13 @@ const trouble = fc.record({
 });
 
 /** Runs a program to its end, whatever it takes, as an operator would. */
-async function run(program: Program, { nodes, edges, saves }: Trouble, concurrency: number) {
-  const store = new MemoryCheckpointer();
+async function run(
+  program: Program,
+  { nodes, edges, saves }: Trouble,
+  concurrency: number,
+  durability: Durability = "sync",
+) {
+  const store = new ChangeKeeper();
   const troubles = { nodes: new Set(nodes), edges: new Set(edges), saves: new Set(saves) };
   let latest: CheckpointRecord | undefined;
   let asked = 0;
@@ -105,7 +111,7 @@ async function run(program: Program, { nodes, edges, saves }: Trouble, concurren
     nodes: { a: work("a"), b: work("b"), c: work("c"), d: work("d") },
     start: "a",
     edges: { a: edge("a"), b: edge("b"), c: edge("c"), d: edge("d") },
-  }, { checkpointer: saved, concurrency, recursionLimit: 6 });
+  }, { checkpointer: saved, concurrency, durability, recursionLimit: 6 });
 
   let approval: { approvePause: true; pauseId?: string } | undefined;
   const approve = ([first]: readonly PendingPause[]) => {
@@ -139,10 +145,11 @@ Deno.test("whatever goes wrong on the way, a run ends in the state of the undist
     program,
     trouble,
     fc.integer({ min: 1, max: 5 }),
-    async (program, trouble, concurrency) => {
+    fc.constantFrom<Durability>("sync", "async", "exit"),
+    async (program, trouble, concurrency, durability) => {
       const undisturbed = await run(program, { nodes: [], edges: [], saves: [] }, 64);
-      assertEquals(await run(program, trouble, concurrency), undisturbed);
+      assertEquals(await run(program, trouble, concurrency, durability), undisturbed);
     },
   );
-  await fc.assert(property, { numRuns: 300 });
+  await fc.assert(property, { numRuns: 600 });
 });

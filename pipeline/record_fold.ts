@@ -1,0 +1,106 @@
+/**
+ * Folding changes into the record that they begin with, so that readers see whole records.
+ *
+ * @module
+ */
+
+import type { CheckpointRecord, TaskRecord } from "./checkpointer.ts";
+import { isList, type Json, type JsonObject } from "./json.ts";
+
+/** A record without the parts that grow: what a store keeps whole beside a change. */
+export type CheckpointHead = Omit<CheckpointRecord, "state" | "completedNodes" | "tasks">;
+
+/** What came of a task, without what its step already tells of it. */
+export type TaskOutcomeRecord = TaskRecord extends infer Task
+  ? Task extends TaskRecord ? Omit<Task, "node" | "visit" | "payload"> : never
+  : never;
+
+/** A change as it is folded: one that was just found, or one that a store kept. */
+export interface FoldableChange {
+  /** Fields of the encoded state that have a new value. */
+  readonly set: JsonObject;
+  /** Items that were added at the end of a field's list. */
+  readonly appended: { readonly [field: string]: readonly Json[] };
+  /** Fields that the state no longer has. */
+  readonly removed: readonly string[];
+  /** Visits that finished since. */
+  readonly completedNodes: readonly string[];
+  /** All tasks anew, or what came of some of them. */
+  readonly tasks:
+    | { readonly all: readonly TaskRecord[] }
+    | { readonly finished: readonly (readonly [index: number, task: TaskOutcomeRecord])[] };
+}
+
+/** Changes being folded, one after the other. */
+export interface Fold {
+  /** Folds the next change. */
+  apply(head: CheckpointHead, change: FoldableChange): void;
+  /** The whole record after the last change. Later changes leave it as it is. */
+  record(): CheckpointRecord;
+}
+
+/** Begins with a whole record. Folding costs what the changes hold, not what the state does. */
+export function startFold(base: CheckpointRecord): Fold {
+  let head: CheckpointHead = base;
+  const fields = new Map(Object.entries(base.state));
+  /** Lists by field that nobody else has seen: they may grow in place. */
+  const own = new Map<string, Json[]>();
+  let completedNodes = base.completedNodes.slice();
+  let tasks = base.tasks.slice();
+
+  const append = (field: string, items: readonly Json[]) => {
+    const current = fields.get(field);
+    const list = own.get(field) ?? (isList(current) ? current.slice() : []);
+    for (const item of items) list.push(item);
+    own.set(field, list);
+    fields.set(field, list);
+  };
+  const set = (field: string, value: Json) => {
+    own.delete(field);
+    fields.set(field, value);
+  };
+  const remove = (field: string) => {
+    own.delete(field);
+    fields.delete(field);
+  };
+
+  return {
+    apply(next, change) {
+      head = next;
+      for (const field of change.removed) remove(field);
+      for (const [field, value] of Object.entries(change.set)) set(field, value);
+      for (const [field, items] of Object.entries(change.appended)) append(field, items);
+      for (const node of change.completedNodes) completedNodes.push(node);
+      if ("all" in change.tasks) {
+        tasks = change.tasks.all.slice();
+      } else {
+        for (const [index, outcome] of change.tasks.finished) {
+          const task = tasks[index];
+          if (task !== undefined) tasks[index] = withOutcome(task, outcome);
+        }
+      }
+    },
+    record() {
+      const record = { ...head, state: Object.fromEntries(fields), completedNodes, tasks };
+      own.clear();
+      completedNodes = completedNodes.slice();
+      tasks = tasks.slice();
+      return record;
+    },
+  };
+}
+
+function withOutcome(
+  { node, visit, payload }: TaskRecord,
+  outcome: TaskOutcomeRecord,
+): TaskRecord {
+  const task = payload === undefined ? { node, visit } : { node, visit, payload };
+  switch (outcome.status) {
+    case "finished":
+      return { ...task, status: "finished", update: outcome.update };
+    case "paused":
+      return { ...task, status: "paused", reason: outcome.reason };
+    case "pending":
+      return { ...task, status: "pending" };
+  }
+}
