@@ -86,7 +86,9 @@ export {
   CheckpointSaveError,
   NodeTimeoutError,
   type PendingPause,
+  RecoveryLimitError,
   RecursionLimitError,
+  RunActiveError,
   RunError,
   RunExistsError,
   type RunName,
@@ -104,10 +106,12 @@ export {
   type InvokeOptions,
   type Pipeline,
   type PipelineOptions,
+  type RecoverOptions,
   type ResumeOptions,
   type StreamRequest,
 } from "./pipeline/pipeline.ts";
 export { append, extend, merge, replace } from "./pipeline/reducers.ts";
+export type { Recovery } from "./pipeline/recover.ts";
 export type { RunResult, TaskFailure } from "./pipeline/result.ts";
 export {
   InputValidationError,

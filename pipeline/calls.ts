@@ -15,6 +15,7 @@ import type { Durability } from "./durability.ts";
 import { encodeFields } from "./encoded_state.ts";
 import {
   label,
+  RunActiveError,
   RunExistsError,
   type RunName,
   RunNotFoundError,
@@ -22,6 +23,7 @@ import {
 } from "./errors.ts";
 import { emit, type EventHandler } from "./events.ts";
 import { deepFreeze, freezeState } from "./freeze.ts";
+import { isAlive, keepingLease } from "./lease.ts";
 import { fail, followEdges, pausedResult, runSteps, statusOf } from "./loop.ts";
 import { makePace } from "./pace.ts";
 import type { Plan } from "./plan.ts";
@@ -53,6 +55,8 @@ export interface Caller<State extends object> {
   readonly concurrency: number;
   /** How far a run may get ahead of its checkpoints. */
   readonly durability: Durability;
+  /** How long a worker that is not heard of is taken for alive, in milliseconds. */
+  readonly leaseMs: number;
 }
 
 /** What one call brings. */
@@ -94,6 +98,8 @@ export interface ResumeRequest extends Approval {
   readonly update?: object;
   /** Who resumes. */
   readonly by?: string;
+  /** Whether the run is taken from a worker that seems to be alive. */
+  readonly takeOver?: boolean;
 }
 
 /** Goes on with a stored run: saves a claim under a new writer, then takes its steps. */
@@ -104,9 +110,24 @@ export async function resumeRun<State extends object>(
   request: ResumeRequest,
   call: Call<State>,
 ): Promise<RunResult<State>> {
-  const { plan } = caller;
   const record = await checkpointer.loadLatest(name.pipelineName, name.runId);
   if (record === undefined) throw new RunNotFoundError(name, "resume");
+  if (!request.takeOver && isAlive(record)) {
+    throw new RunActiveError(name, record.idleMs ?? 0, record.leaseMs ?? 0);
+  }
+  return await goOn(caller, checkpointer, record, request, call);
+}
+
+/** Goes on with a run as it was loaded. */
+export async function goOn<State extends object>(
+  caller: Caller<State>,
+  checkpointer: Checkpointer,
+  record: CheckpointRecord,
+  request: ResumeRequest & { readonly recoveries?: number },
+  call: Call<State>,
+): Promise<RunResult<State>> {
+  const { plan } = caller;
+  const name = { pipelineName: record.pipelineName, runId: record.runId };
   const state = restoreState<State>(record);
   if (record.status === "completed") {
     const result = finishedResult(name, record, state, request);
@@ -122,6 +143,7 @@ export async function resumeRun<State extends object>(
     base: { record, state },
   });
   run.pendingEdges = pendingEdges;
+  run.recoveries = request.recoveries ?? run.recoveries;
   return await working(run, call, true, () => claim(run, request, approved));
 }
 
@@ -183,8 +205,9 @@ function updated<State extends object>(
   return freezeState(fold(state, copyData(update), plan.reducers), state);
 }
 
-function makeRun<State extends object>(
-  { plan, recursionLimit, concurrency, durability }: Caller<State>,
+/** A run in this process, as a call begins with it. */
+export function makeRun<State extends object>(
+  { plan, recursionLimit, concurrency, durability, leaseMs }: Caller<State>,
   name: RunName,
   { onEvent }: Call<State>,
   from: {
@@ -202,7 +225,7 @@ function makeRun<State extends object>(
   return {
     runner: { plan, runId, taskIdPrefix, signal: control.signal, onEvent },
     recorder: checkpointer &&
-      makeRecorder({ checkpointer, run: name, durability, onEvent, onFailure, base }),
+      makeRecorder({ checkpointer, run: name, durability, leaseMs, onEvent, onFailure, base }),
     control,
     pace: makePace(),
     recursionLimit,
@@ -211,13 +234,14 @@ function makeRun<State extends object>(
     completedNodes: record === undefined ? [] : [...record.completedNodes],
     visits: record === undefined ? new Map() : restoreVisits(record),
     steps: record?.steps ?? 0,
+    recoveries: record?.recoveries ?? 0,
     step: record === undefined ? NO_STEP : restoreStep(record),
     pendingEdges: record?.pendingEdges ?? [],
   };
 }
 
 /** Does the work of a call with the caller's signal linked to the run, and tells both ends. */
-async function working<State extends object>(
+export async function working<State extends object>(
   run: Run<State>,
   { signal }: Call<State>,
   resumed: boolean,
@@ -229,8 +253,7 @@ async function working<State extends object>(
   signal?.addEventListener("abort", abort, { once: true });
   try {
     emit(onEvent, { type: "runStarted", runId, resumed });
-    const result = await work();
-    await settleRun(run);
+    const result = await leased(run, work);
     emit(onEvent, { type: "runEnded", runId, result });
     return result;
   } catch (error) {
@@ -240,4 +263,17 @@ async function working<State extends object>(
   } finally {
     signal?.removeEventListener("abort", abort);
   }
+}
+
+/** Does the work, and waits until all of it is stored, while the run's lease is kept. */
+async function leased<State extends object>(
+  run: Run<State>,
+  work: () => Promise<RunResult<State>>,
+): Promise<RunResult<State>> {
+  if (run.recorder === undefined) return await work();
+  return await keepingLease(run.recorder, (lost) => run.control.abort(lost), async () => {
+    const result = await work();
+    await settleRun(run);
+    return result;
+  });
 }

@@ -89,6 +89,27 @@ export class RunPausedError extends RunError {
   }
 }
 
+/** Thrown by `resume` when a worker is at the run; nothing was changed. */
+export class RunActiveError extends RunError {
+  /** The name of the class. */
+  override readonly name = "RunActiveError";
+  /** After how many milliseconds its lease is over, if its worker is not heard of again. */
+  readonly retryAfterMs: number;
+
+  /** Takes the run, for how long nothing was heard of its worker, and how long its lease lasts. */
+  constructor(run: RunName, idleMs: number, leaseMs: number, options?: ErrorOptions) {
+    super(
+      run,
+      `Cannot resume ${label(run)}: a worker is at it, which was heard of ${
+        seconds(Math.max(0, idleMs))
+      } ago; wait for it, or for its lease of ${seconds(leaseMs)} to be over if it is dead, or ` +
+        "pass takeOver: true to take the run from it",
+      options,
+    );
+    this.retryAfterMs = Math.max(0, leaseMs - idleMs);
+  }
+}
+
 /** Thrown by `resume` when it would approve what does not wait for an approval, or not any more. */
 export class StalePauseError extends RunError {
   /** The name of the class. */
@@ -177,6 +198,22 @@ export class NodeTimeoutError extends RunError {
   }
 }
 
+/** The error of a run whose workers died again and again in the same step; part of its result. */
+export class RecoveryLimitError extends RunError {
+  /** The name of the class. */
+  override readonly name = "RecoveryLimitError";
+
+  /** Takes the run, the node that was to run, and how often the run was recovered. */
+  constructor(run: RunName, node: string, recoveries: number, options?: ErrorOptions) {
+    super(
+      run,
+      `Cannot recover ${label(run)}: ${recoveries} workers died in a row at node "${node}"; mend ` +
+        "what kills them, or raise maxRecoveries, and resume",
+      options,
+    );
+  }
+}
+
 /** How messages name a run. */
 export function label({ pipelineName, runId }: RunName): string {
   return `run "${runId}" of pipeline "${pipelineName}"`;
@@ -185,4 +222,8 @@ export function label({ pipelineName, runId }: RunName): string {
 /** How messages list names. */
 export function quoted(names: Iterable<string>): string {
   return Array.from(names, (name) => `"${name}"`).join(", ") || "none";
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1_000).toFixed(1)} s`;
 }

@@ -75,7 +75,8 @@ function finishStep<State extends object>(
   run: Run<State>,
 ): MaybePromise<RunResult<State> | undefined> {
   const { step, state } = run;
-  const before = { step, state, finished: run.completedNodes.length };
+  const { recoveries } = run;
+  const before = { step, state, recoveries, finished: run.completedNodes.length };
   const failure = foldStep(run);
   if (failure !== undefined) {
     keepOutcomes(run);
@@ -90,6 +91,7 @@ function finishStep<State extends object>(
 interface Unfolded<State> {
   readonly step: Step;
   readonly state: State;
+  readonly recoveries: number;
   readonly finished: number;
 }
 
@@ -108,6 +110,7 @@ async function saveStep<State extends object>(
     if (!(error instanceof StateSerializationError)) throw error;
     // Nothing of the fold was stored: the step is still to be done.
     run.state = before.state;
+    run.recoveries = before.recoveries;
     run.completedNodes.length = before.finished;
     run.steps--;
     run.step = before.step;
@@ -210,6 +213,7 @@ function foldStep<State extends object>(run: Run<State>): TaskFailure | undefine
   }
   for (const { node } of tasks) run.completedNodes.push(node);
   run.steps++;
+  run.recoveries = 0;
   run.pendingEdges = tasks.map((task, index) => pendingEdge(task, outcomes[index]));
   run.step = NO_STEP;
 }

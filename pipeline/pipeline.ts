@@ -14,6 +14,7 @@ import { type HistoryEntry, historyEntry } from "./history.ts";
 import { toMermaid } from "./mermaid.ts";
 import { makePlan, type Plan } from "./plan.ts";
 import { checkRange, refuseUnknownOptions } from "./planned_node.ts";
+import { recoverRuns, type Recovery } from "./recover.ts";
 import type { RunResult } from "./result.ts";
 import { eventStream } from "./stream.ts";
 import { type Topology, topologyOf } from "./topology.ts";
@@ -28,6 +29,14 @@ export interface PipelineOptions<State> {
   readonly concurrency?: number;
   /** What a run waits for, and so what a crash can lose. Default `"sync"`: nothing. */
   readonly durability?: Durability;
+  /**
+   * For how many milliseconds a run's worker is taken for alive after it was last heard of; it is
+   * heard of at least three times in that time, however long a node takes. Default 30,000. Not kept
+   * where the checkpointer has no `touch`.
+   */
+  readonly leaseMs?: number;
+  /** Workers that may die in a row in one step of a run before `recover` gives it up. Default 5. */
+  readonly maxRecoveries?: number;
   /** Is told everything that happens; what it throws goes to the console. */
   readonly onEvent?: EventHandler<State>;
 }
@@ -37,6 +46,8 @@ const OPTIONS = [
   "recursionLimit",
   "concurrency",
   "durability",
+  "leaseMs",
+  "maxRecoveries",
   "onEvent",
 ] as const satisfies readonly (keyof PipelineOptions<unknown>)[];
 
@@ -60,7 +71,22 @@ export interface ResumeOptions<U> {
   readonly update?: U;
   /** Who resumes, for the history. */
   readonly by?: string;
+  /**
+   * Takes the run from a worker whose lease is not over. That worker's nodes are told by their
+   * signal when it is next heard of, and it can save nothing any more. Default `false`.
+   */
+  readonly takeOver?: boolean;
   /** Cancels the run: its nodes' signals abort, and the run stays resumable. */
+  readonly signal?: AbortSignal;
+}
+
+/** Options of `recover`. */
+export interface RecoverOptions {
+  /** Goes on with at most so many runs. Default: with all. */
+  readonly limit?: number;
+  /** Runs that are worked on side by side. Default 4. */
+  readonly concurrency?: number;
+  /** Begins no other run, and cancels those that are worked on. */
   readonly signal?: AbortSignal;
 }
 
@@ -92,6 +118,7 @@ export interface Pipeline<Input, State, U, Name extends string> {
    *
    * @throws {TypeError} If the pipeline has no checkpointer.
    * @throws {RunNotFoundError} If there is no such run.
+   * @throws {RunActiveError} If a worker is at the run, and the call does not take over.
    * @throws {RunPausedError} If the run is paused and the call does not approve.
    * @throws {StalePauseError} If what the call approves does not wait for an approval.
    * @throws {UnknownNodeError} If the next task names a node that the pipeline does not have.
@@ -99,6 +126,16 @@ export interface Pipeline<Input, State, U, Name extends string> {
    * @throws {CheckpointConflictError} If another worker went on with the run.
    */
   resume(runId: string, options?: ResumeOptions<U>): Promise<RunResult<State>>;
+
+  /**
+   * Goes on with the runs whose workers died: those that say `running` and of whose worker nothing
+   * was heard for the time of its lease. Any number of workers may call it at any time, each run is
+   * claimed once. Comes back when the runs that it claimed have ended, with what came of each; runs
+   * that are paused, failed, cancelled or completed are left alone.
+   *
+   * @throws {TypeError} If the pipeline has no checkpointer, or it keeps no leases.
+   */
+  recover(options?: RecoverOptions): Promise<readonly Recovery<State>[]>;
 
   /**
    * Does what `invoke` or `resume` does, and streams what happens; the last event holds the
@@ -200,8 +237,26 @@ export function definePipeline<
     return resumeRun(caller, store(caller, "resume a run"), run, request, { signal, onEvent });
   }
 
+  async function recover(
+    { limit = Infinity, concurrency = 4, signal }: RecoverOptions = {},
+  ): Promise<readonly Recovery<State>[]> {
+    const checkpointer = store(caller, "recover runs");
+    if (checkpointer.touch === undefined) {
+      throw new TypeError(
+        `Cannot recover runs of pipeline "${name}": its checkpointer has no touch, so that nobody ` +
+          "can tell whose workers are dead; resume them one by one",
+      );
+    }
+    checkRange(limit, 0, `limit of recover of pipeline "${name}"`);
+    checkRange(concurrency, 1, `concurrency of recover of pipeline "${name}"`);
+    const { maxRecoveries = 5, onEvent } = options;
+    const request = { limit, concurrency, maxRecoveries };
+    return await recoverRuns(caller, checkpointer, request, { signal, onEvent });
+  }
+
   return {
     name,
+    recover,
     // deno-lint-ignore require-await -- misuse rejects, as every other error does
     invoke: async (input, invokeOptions = {}) => invoke(input, invokeOptions, options.onEvent),
     // deno-lint-ignore require-await -- misuse rejects, as every other error does
@@ -237,11 +292,14 @@ function makeCaller<State extends object>(
   options: PipelineOptions<State>,
 ): Caller<State> {
   const { checkpointer, recursionLimit = 25, concurrency = 64, durability = "sync" } = options;
+  const { leaseMs = 30_000, maxRecoveries = 5 } = options;
   refuseUnknownOptions(options, OPTIONS, `pipeline "${plan.name}"`);
   checkRange(recursionLimit, 1, `recursionLimit of pipeline "${plan.name}"`);
   checkRange(concurrency, 1, `concurrency of pipeline "${plan.name}"`);
   checkDurability(durability, plan.name);
-  return { plan, checkpointer, recursionLimit, concurrency, durability };
+  checkRange(leaseMs, 1, `leaseMs of pipeline "${plan.name}"`);
+  checkRange(maxRecoveries, 0, `maxRecoveries of pipeline "${plan.name}"`);
+  return { plan, checkpointer, recursionLimit, concurrency, durability, leaseMs };
 }
 
 function store<State extends object>(

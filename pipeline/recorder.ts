@@ -29,11 +29,16 @@ export type Checkpoint =
     | "steps"
     | "failures"
     | "resume"
+    | "recoveries"
   >
   & { readonly state: object };
 
 /** Saves the checkpoints of one run, one after the other. */
 export interface Recorder {
+  /** Id of the call. */
+  readonly writer: string;
+  /** How long the call's lease lasts, in milliseconds; `undefined` where the store keeps none. */
+  readonly leaseMs: number | undefined;
   /** Whether the tasks of a step are to be saved as they finish. */
   readonly savesProgress: boolean;
   /**
@@ -47,6 +52,10 @@ export interface Recorder {
   save(checkpoint: Checkpoint): Promise<void>;
   /** Resolves when all checkpoints are stored; the errors are those of `save`. */
   settled(): Promise<void>;
+  /** Whether something was stored, and nothing since for so many milliseconds. */
+  isQuietFor(ms: number): boolean;
+  /** Tells the store that the worker is alive; the conflict, if the run is another worker's. */
+  touch(): Promise<CheckpointConflictError | undefined>;
 }
 
 /** What a recorder works for. */
@@ -57,6 +66,8 @@ export interface RecorderOptions<State> {
   readonly run: RunName;
   /** How far the run may get ahead of it. */
   readonly durability: Durability;
+  /** How long a worker that is not heard of is taken for alive, in milliseconds. */
+  readonly leaseMs: number;
   /** Is told what was saved. */
   readonly onEvent: EventHandler<State> | undefined;
   /** Is told at once when a save fails while the run goes on. */
@@ -67,10 +78,12 @@ export interface RecorderOptions<State> {
 
 /** Makes a recorder for one call: a new writer, which goes on after `base` or starts at 0. */
 export function makeRecorder<State>(options: RecorderOptions<State>): Recorder {
-  const { run, durability, base } = options;
+  const { checkpointer, run, durability, base } = options;
+  const leaseMs = checkpointer.touch === undefined ? undefined : options.leaseMs;
   const writer = newWriter();
   const queue = makeWriteQueue(durability, options.onFailure);
   let last = base?.record;
+  let storedAt = Infinity;
   // What a record of the Python framework holds is no encoded form: encode the state anew.
   let encoded: EncodedState = base === undefined || base.record.version === 0
     ? NO_STATE
@@ -78,12 +91,15 @@ export function makeRecorder<State>(options: RecorderOptions<State>): Recorder {
 
   const write = async (checkpoint: Checkpoint, state: JsonObject) => {
     const sequence = last === undefined ? 0 : last.sequence + 1;
-    const record = makeRecord(run, sequence, writer, checkpoint, state);
+    const record = makeRecord(run, sequence, { writer, leaseMs }, checkpoint, state);
     await store(options, record, last);
     last = record;
+    storedAt = performance.now();
   };
 
   return {
+    writer,
+    leaseMs,
     savesProgress: durability !== "exit",
     async save(checkpoint) {
       encoded = encodingFor(() => label(run), () => encodeState(checkpoint.state, encoded));
@@ -91,16 +107,24 @@ export function makeRecorder<State>(options: RecorderOptions<State>): Recorder {
       await queue.add(() => write(checkpoint, json));
     },
     settled: () => queue.settled(),
+    isQuietFor: (ms) => performance.now() - storedAt >= ms,
+    async touch() {
+      const isOurs = await checkpointer.touch?.(run.pipelineName, run.runId, writer);
+      if (isOurs !== false) return undefined;
+      return new CheckpointConflictError({ ...run, sequence: (last?.sequence ?? -1) + 1 });
+    },
   };
 }
 
 function makeRecord(
   { pipelineName, runId }: RunName,
   sequence: number,
-  writer: string,
-  { nodeId, completedNodes, status, tasks, pendingEdges, steps, failures, resume }: Checkpoint,
+  call: Pick<Recorder, "writer" | "leaseMs">,
+  checkpoint: Checkpoint,
   state: JsonObject,
 ): CheckpointRecord {
+  const { nodeId, completedNodes, status, tasks, pendingEdges, steps, failures, resume } =
+    checkpoint;
   return {
     version: RECORD_VERSION,
     pipelineName,
@@ -117,8 +141,10 @@ function makeRecord(
     steps,
     failures,
     resume,
-    writer,
+    writer: call.writer,
     savedAt: new Date().toISOString(),
+    leaseMs: call.leaseMs,
+    recoveries: checkpoint.recoveries,
   };
 }
 

@@ -37,6 +37,8 @@ export interface Run<State extends object> {
   readonly visits: Map<string, number>;
   /** Steps taken. */
   steps: number;
+  /** How often it was recovered from a dead worker since its last step. */
+  recoveries: number;
   /** The step that runs next, or is under way. */
   step: Step;
   /** Finished visits whose edges are still to be asked. */
@@ -132,6 +134,7 @@ export function saveRun<State extends object>(
     steps: run.steps,
     failures: failures.map(({ error, ...task }) => ({ ...task, error: errorRecord(error) })),
     resume,
+    recoveries: run.recoveries === 0 ? undefined : run.recoveries,
   });
 }
 

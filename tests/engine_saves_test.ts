@@ -181,7 +181,7 @@ Deno.test("of two workers on one run the one that was fenced off stops at its ne
     await resumed.promise;
   }).invoke({}, { runId: "r" });
   await started.promise;
-  await define(() => Promise.resolve()).resume("r");
+  await define(() => Promise.resolve()).resume("r", { takeOver: true });
   resumed.resolve();
   await assertRejects(() => slow, CheckpointConflictError, 'run "r"');
   assertEquals(calls, ["two"], "the node after the fence ran for the second worker alone");

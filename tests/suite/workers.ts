@@ -59,7 +59,7 @@ export function testWorkers(test: Test): void {
     const result = await defineJob(other, (_, { taskId }) => {
       ran.push(`quick ${taskId}`);
       return { by: "quick" };
-    }).resume("r");
+    }).resume("r", { takeOver: true });
     assertEquals(result.status, "completed");
     const history = await Array.fromAsync(other.history("jobs", "r"));
     released.resolve();

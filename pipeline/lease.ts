@@ -1,0 +1,62 @@
+/**
+ * Leases: how runs that are being worked on are told from those whose worker is dead.
+ *
+ * @module
+ */
+
+import type { CheckpointConflictError, LoadedRecord } from "./checkpointer.ts";
+import type { Recorder } from "./recorder.ts";
+
+/** How often a worker is heard of while its lease lasts. */
+const BEATS = 3;
+
+/**
+ * Does a call's work while its worker is heard of at every third of the lease. A store that cannot
+ * be reached is no reason to stop: the next save decides.
+ *
+ * @param onLost Is told when another worker has the run.
+ */
+export async function keepingLease<T>(
+  recorder: Recorder,
+  onLost: (conflict: CheckpointConflictError) => void,
+  work: () => Promise<T>,
+): Promise<T> {
+  const { leaseMs } = recorder;
+  if (leaseMs === undefined) return await work();
+  let beating: Promise<void> | undefined;
+  const beat = async () => {
+    const lost = await recorder.touch().catch(() => undefined);
+    if (lost !== undefined) onLost(lost);
+    beating = undefined;
+  };
+  const beatMs = leaseMs / BEATS;
+  const timer = setInterval(() => {
+    if (recorder.isQuietFor(beatMs)) beating ??= beat();
+  }, beatMs);
+  try {
+    return await work();
+  } catch (error) {
+    endedHere.add(recorder.writer);
+    throw error;
+  } finally {
+    clearInterval(timer);
+    await beating;
+  }
+}
+
+/** Writers of this process whose calls threw: their leases mean nothing any more. */
+const endedHere = new Set<string>();
+
+/**
+ * Whether a run's worker is to be taken for alive. To be heard of in the future says as little as
+ * long ago: the store's clock was set back.
+ */
+export function isAlive(
+  { status, writer, leaseMs, idleMs }: Pick<
+    LoadedRecord,
+    "status" | "writer" | "leaseMs" | "idleMs"
+  >,
+): boolean {
+  if (status !== "running" || leaseMs === undefined || idleMs === undefined) return false;
+  return Math.abs(idleMs) < leaseMs && !endedHere.has(writer);
+}
