@@ -25,6 +25,7 @@ import { emit, type EventHandler } from "./events.ts";
 import { deepFreeze, freezeState } from "./freeze.ts";
 import { isAlive, keepingLease } from "./lease.ts";
 import { fail, followEdges, pausedResult, runSteps, statusOf } from "./loop.ts";
+import { checkFields } from "./outcome.ts";
 import { makePace } from "./pace.ts";
 import type { Plan } from "./plan.ts";
 import { escapeName, RESUME_NODE_ID, START_NODE_ID } from "./planned_node.ts";
@@ -41,7 +42,6 @@ import {
 import type { RunResult } from "./result.ts";
 import { makeStep, NO_STEP, type Run, saveRun, settleRun } from "./run.ts";
 import { parseInput } from "./schema.ts";
-import { checkFields } from "./task.ts";
 
 /** What all calls of one pipeline share. */
 export interface Caller<State extends object> {

@@ -11,6 +11,7 @@ import { type AcceptSend, nextTargets, RouteError, type Target } from "./edges.t
 import { encodeFields } from "./encoded_state.ts";
 import { label, RecursionLimitError } from "./errors.ts";
 import { freezeState } from "./freeze.ts";
+import { checkFields, type Outcome } from "./outcome.ts";
 import { CANCEL_NODE_ID } from "./planned_node.ts";
 import { pauseId } from "./record.ts";
 import { fold, foldAll, FoldError } from "./fold.ts";
@@ -26,7 +27,7 @@ import {
   type Step,
 } from "./run.ts";
 import { keepOutcomes, runTasks } from "./step.ts";
-import { checkFields, type Outcome, type Task } from "./task.ts";
+import type { Task } from "./task.ts";
 
 type Failures = readonly [TaskFailure, ...TaskFailure[]];
 

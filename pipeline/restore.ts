@@ -9,9 +9,9 @@ import { decode, propertyPath } from "./codec.ts";
 import { RunPausedError, StalePauseError, UnknownNodeError } from "./errors.ts";
 import { deepFreeze } from "./freeze.ts";
 import type { JsonObject } from "./json.ts";
+import type { Outcome } from "./outcome.ts";
 import type { Plan } from "./plan.ts";
 import { pausesOf, type Step } from "./run.ts";
-import type { Outcome } from "./task.ts";
 
 /** Which pauses a call approves. */
 export interface Approval {

@@ -9,11 +9,12 @@ import type { Target } from "./edges.ts";
 import { encodeFields } from "./encoded_state.ts";
 import type { PendingPause } from "./errors.ts";
 import type { JsonObject } from "./json.ts";
+import { errorRecord, type Outcome } from "./outcome.ts";
 import type { Pace } from "./pace.ts";
 import type { Recorder } from "./recorder.ts";
 import type { RunResult, TaskFailure } from "./result.ts";
 import { listTasks, setTask, type TaskList } from "./task_list.ts";
-import { errorRecord, type Outcome, type Task, type TaskRunner } from "./task.ts";
+import type { Task, TaskRunner } from "./task.ts";
 
 /** A run that is being worked on. Only the loop changes it. */
 export interface Run<State extends object> {
