@@ -43,6 +43,7 @@ export {
   type CheckpointRecord,
   type ErrorRecord,
   type FailureRecord,
+  type ForkRecord,
   type ListRunsOptions,
   type LoadedRecord,
   type PauseRecord,
@@ -103,6 +104,7 @@ export type { HistoryEntry } from "./pipeline/history.ts";
 export type { Json, JsonObject } from "./pipeline/json.ts";
 export {
   definePipeline,
+  type ForkOptions,
   type InvokeOptions,
   type Pipeline,
   type PipelineOptions,

@@ -24,6 +24,7 @@ interface Chain {
   /** Of the record saved last. */
   readonly steps: number;
   readonly writer: string;
+  readonly leaseMs: number | undefined;
   /** The sequence saved last. */
   readonly last: number;
   /** Length of the text of the whole record that the chain begins with. */
@@ -88,7 +89,7 @@ export function makeChains(
       const chain = chains.get(keyOf(record.pipelineName, record.runId));
       if (chain === undefined || change === undefined) return undefined;
       const follows = change.since === chain.last && record.sequence > chain.last &&
-        record.writer === chain.writer;
+        record.writer === chain.writer && record.leaseMs === chain.leaseMs;
       // Whoever loads reads the chain from its beginning.
       const isLong = chain.begun + chain.changes >= 2 * chain.whole ||
         chain.count >= LONGEST_CHAIN;
@@ -98,9 +99,9 @@ export function makeChains(
       return { base: chain.base, since: chain.last, text, growth: growthOf(change) };
     },
     savedWhole(record, length) {
-      const { sequence, savedAt, writer, steps } = record;
+      const { sequence, savedAt, writer, leaseMs, steps } = record;
       const sizes = { begun: length, whole: length, changes: 0, count: 0 };
-      note(record, { base: sequence, savedAt, steps, writer, last: sequence, ...sizes });
+      note(record, { base: sequence, savedAt, steps, writer, leaseMs, last: sequence, ...sizes });
     },
     savedChange(record, { text, growth }) {
       const chain = chains.get(keyOf(record.pipelineName, record.runId));

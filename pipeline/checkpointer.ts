@@ -87,6 +87,14 @@ export interface ResumeRecord {
   readonly update?: JsonObject;
 }
 
+/** The checkpoint that a run was forked from. */
+export interface ForkRecord {
+  /** Id of the run, of the same pipeline. */
+  readonly runId: string;
+  /** Sequence of the checkpoint. */
+  readonly sequence: number;
+}
+
 /**
  * One checkpoint of a run: the state, and the tasks that come next. Plain JSON; the state and all
  * updates are in the codec's encoded form, which stores never look into.
@@ -122,13 +130,15 @@ export interface CheckpointRecord {
   readonly failures: readonly FailureRecord[];
   /** Set on the checkpoint with which a call went on with the run. */
   readonly resume?: ResumeRecord;
+  /** Set on the first checkpoint of a fork. */
+  readonly forkedFrom?: ForkRecord;
   /** Id of the call that saved it: one for every `invoke` and `resume`. */
   readonly writer: string;
   /** Time of the save by the writer's clock, ISO 8601 in UTC. */
   readonly savedAt: string;
   /**
    * For how many milliseconds after a save or a `touch` the writer is to be taken for alive. Absent
-   * where it keeps no lease.
+   * where it keeps no lease, 0 where it let go of the run.
    */
   readonly leaseMs?: number;
   /** How often the run was recovered from a dead worker since a step of it was finished last. */

@@ -12,7 +12,7 @@ import { encodeFields } from "./encoded_state.ts";
 import { label, RecursionLimitError } from "./errors.ts";
 import { freezeState } from "./freeze.ts";
 import { checkFields, type Outcome } from "./outcome.ts";
-import { CANCEL_NODE_ID } from "./planned_node.ts";
+import { CANCEL_NODE_ID, DRAIN_NODE_ID } from "./planned_node.ts";
 import { pauseId } from "./record.ts";
 import { fold, foldAll, FoldError } from "./fold.ts";
 import type { RunResult, TaskFailure } from "./result.ts";
@@ -56,6 +56,8 @@ function takeStep<State extends object>(
   run: Run<State>,
 ): MaybePromise<RunResult<State> | undefined> {
   if (run.runner.signal.aborted) return cancel(run);
+  // What is kept nowhere cannot be gone on with elsewhere.
+  if (run.draining.aborted && run.recorder !== undefined) return letGo(run);
   if (run.steps >= run.recursionLimit) return fail(run, [limitFailure(run)]);
   const running = runTasks(run);
   return running instanceof Promise ? running.then(() => endStep(run)) : endStep(run);
@@ -194,6 +196,12 @@ export async function fail<State extends object>(
 async function cancel<State extends object>(run: Run<State>): Promise<RunResult<State>> {
   await saveRun(run, CANCEL_NODE_ID, "cancelled");
   return { ...resultBase(run), status: "cancelled" };
+}
+
+/** Saves that the worker lets go of the run, so that another one may go on at once. */
+async function letGo<State extends object>(run: Run<State>): Promise<RunResult<State>> {
+  await saveRun(run, DRAIN_NODE_ID, "running", { isReleased: true });
+  return { ...resultBase(run), status: "drained" };
 }
 
 /**

@@ -5,12 +5,14 @@
  */
 
 import { type Caller, resumeRun, startRun } from "./calls.ts";
-import type { Checkpointer, ListRunsOptions, RunSummary } from "./checkpointer.ts";
+import { cancelRun } from "./cancel.ts";
+import type { Checkpointer, ListRunsOptions, RunStatus, RunSummary } from "./checkpointer.ts";
 import { checkDurability, type Durability } from "./durability.ts";
 import type { PipelineDefinition, Reducers, Update } from "./definition.ts";
 import { quoted, type RunName } from "./errors.ts";
 import { emit, type EventHandler, type RunEvent } from "./events.ts";
-import { type HistoryEntry, historyEntry } from "./history.ts";
+import { forkRun } from "./fork.ts";
+import { historyEntries, type HistoryEntry } from "./history.ts";
 import { toMermaid } from "./mermaid.ts";
 import { makePlan, type Plan } from "./plan.ts";
 import { checkRange, refuseUnknownOptions } from "./planned_node.ts";
@@ -90,6 +92,20 @@ export interface RecoverOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Options of `fork`. */
+export interface ForkOptions<U> {
+  /** The checkpoint of the run at which the fork begins. */
+  readonly sequence: number;
+  /** Folded into the state through the reducers before the fork goes on. */
+  readonly update?: U;
+  /** Id of the new run; a random UUID by default. */
+  readonly runId?: string;
+  /** Who forks, for the history. */
+  readonly by?: string;
+  /** Cancels the new run: its nodes' signals abort, and it stays resumable. */
+  readonly signal?: AbortSignal;
+}
+
 /** What `stream` runs: a new run, or the rest of a stored one. */
 export type StreamRequest<Input, Name extends string, U> =
   | ({ readonly input: Input; readonly resume?: undefined } & InvokeOptions<Name>)
@@ -136,6 +152,37 @@ export interface Pipeline<Input, State, U, Name extends string> {
    * @throws {TypeError} If the pipeline has no checkpointer, or it keeps no leases.
    */
   recover(options?: RecoverOptions): Promise<readonly Recovery<State>[]>;
+
+  /**
+   * Starts a new run at a checkpoint of another one, with its state, its tasks that came next and its
+   * pending pauses, and takes its steps. The other run stays as it is; where the new one came from is
+   * in its history. Effects of its nodes are new ones: their task ids name the new run.
+   *
+   * @throws {TypeError} If the pipeline has no checkpointer.
+   * @throws {RunNotFoundError} If there is no such run.
+   * @throws {RangeError} If the run has no such checkpoint.
+   * @throws {RunExistsError} If there is a run with the new id.
+   * @throws {UnknownNodeError} If what comes next names a node that the pipeline does not have.
+   */
+  fork(runId: string, options: ForkOptions<U>): Promise<RunResult<State>>;
+
+  /**
+   * Cancels a run, whichever process is at it: that one is told at its next heartbeat or save, its
+   * nodes by their signal, and its call comes back as `cancelled`. The run stays resumable.
+   *
+   * @param options Who cancels, for the history.
+   * @returns `"cancelled"`, or `"completed"` if the run was so already.
+   * @throws {RunNotFoundError} If there is no such run.
+   */
+  cancel(runId: string, options?: { readonly by?: string }): Promise<RunStatus>;
+
+  /**
+   * Lets go of the runs of this process, for a shutdown: the steps in flight finish and are stored,
+   * no other one begins, and every call comes back, as `drained` where its run is not at its end.
+   * Such runs are stored as running with their lease over, so that any `recover` goes on with them.
+   * Calls made later are refused. Resolves when no call is under way any more.
+   */
+  drain(): Promise<void>;
 
   /**
    * Does what `invoke` or `resume` does, and streams what happens; the last event holds the
@@ -254,13 +301,41 @@ export function definePipeline<
     return await recoverRuns(caller, checkpointer, request, { signal, onEvent });
   }
 
+  async function fork(
+    runId: string,
+    { runId: newId = crypto.randomUUID(), signal, ...request }: ForkOptions<
+      Update<State, R, Reduced>
+    >,
+  ): Promise<Result> {
+    const run = runName(name, runId, "fork");
+    const target = runName(name, newId, "fork to");
+    const { onEvent } = options;
+    return await forkRun(caller, store(caller, "fork a run"), run, {
+      ...request,
+      runId: target.runId,
+    }, { signal, onEvent });
+  }
+
   return {
     name,
-    recover,
-    // deno-lint-ignore require-await -- misuse rejects, as every other error does
-    invoke: async (input, invokeOptions = {}) => invoke(input, invokeOptions, options.onEvent),
-    // deno-lint-ignore require-await -- misuse rejects, as every other error does
-    resume: async (runId, resumeOptions = {}) => resume(runId, resumeOptions, options.onEvent),
+    recover: (recoverOptions) => tracked(caller, "recover runs", () => recover(recoverOptions)),
+    fork: (runId, forkOptions) => tracked(caller, "fork a run", () => fork(runId, forkOptions)),
+    async cancel(runId, { by } = {}) {
+      return await cancelRun(
+        caller,
+        store(caller, "cancel a run"),
+        runName(name, runId, "cancel"),
+        by,
+      );
+    },
+    async drain() {
+      caller.drained.abort();
+      while (caller.active.size > 0) await Promise.allSettled(caller.active);
+    },
+    invoke: (input, invokeOptions = {}) =>
+      tracked(caller, "start a run", () => invoke(input, invokeOptions, options.onEvent)),
+    resume: (runId, resumeOptions = {}) =>
+      tracked(caller, "resume a run", () => resume(runId, resumeOptions, options.onEvent)),
     stream: ({ signal, ...request }) =>
       eventStream<State>((onEvent, cancelled) => {
         const both = {
@@ -271,14 +346,13 @@ export function definePipeline<
           emit(options.onEvent, event);
           onEvent(event);
         };
-        return both.resume === undefined
-          ? invoke(both.input, both, tell)
-          : resume(both.resume, both, tell);
+        return tracked(caller, "stream a run", () =>
+          both.resume === undefined
+            ? invoke(both.input, both, tell)
+            : resume(both.resume, both, tell));
       }),
     async *history(runId) {
-      for await (const record of store(caller, "read a history").history(name, runId)) {
-        yield historyEntry<State>(record);
-      }
+      yield* historyEntries<State>(store(caller, "read a history").history(name, runId));
     },
     listRuns: (listOptions) => store(caller, "list runs").listRuns(name, listOptions),
     deleteRun: async (runId) => await store(caller, "delete a run").deleteRun(name, runId),
@@ -299,7 +373,28 @@ function makeCaller<State extends object>(
   checkDurability(durability, plan.name);
   checkRange(leaseMs, 1, `leaseMs of pipeline "${plan.name}"`);
   checkRange(maxRecoveries, 0, `maxRecoveries of pipeline "${plan.name}"`);
-  return { plan, checkpointer, recursionLimit, concurrency, durability, leaseMs };
+  const [drained, active] = [new AbortController(), new Set<Promise<unknown>>()];
+  return { plan, checkpointer, recursionLimit, concurrency, durability, leaseMs, drained, active };
+}
+
+/** Does a call, which `drain` waits for; misuse rejects, as every other error does. */
+async function tracked<State extends object, T>(
+  { plan, drained, active }: Caller<State>,
+  what: string,
+  call: () => Promise<T>,
+): Promise<T> {
+  if (drained.signal.aborted) {
+    throw new TypeError(
+      `Cannot ${what} of pipeline "${plan.name}": this process was told to drain it; use another one`,
+    );
+  }
+  const calling = call();
+  active.add(calling);
+  try {
+    return await calling;
+  } finally {
+    active.delete(calling);
+  }
 }
 
 function store<State extends object>(

@@ -11,13 +11,23 @@ import type { Node, NodeContext, NodeOptions, RetryOptions } from "./definition.
 export const START_NODE_ID = "__start__";
 /** Recorded where a call went on with a run. */
 export const RESUME_NODE_ID = "__resume__";
-/** Recorded where a run was cancelled between two steps. */
+/** Recorded where a run was cancelled. */
 export const CANCEL_NODE_ID = "__cancel__";
+/** Recorded where a worker let go of a run. */
+export const DRAIN_NODE_ID = "__drain__";
+/** Recorded where a run begins as the fork of another one. */
+export const FORK_NODE_ID = "__fork__";
 
 /** Timers count in 32 bits; who asks for more, some 25 days, asks for no limit. */
 export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-const RESERVED: ReadonlySet<string> = new Set([START_NODE_ID, RESUME_NODE_ID, CANCEL_NODE_ID]);
+const RESERVED: ReadonlySet<string> = new Set([
+  START_NODE_ID,
+  RESUME_NODE_ID,
+  CANCEL_NODE_ID,
+  DRAIN_NODE_ID,
+  FORK_NODE_ID,
+]);
 
 /** A node as the engine runs it. */
 export interface PlannedNode<State> {

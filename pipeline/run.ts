@@ -24,6 +24,8 @@ export interface Run<State extends object> {
   readonly recorder: Recorder | undefined;
   /** Aborts what its nodes are doing. */
   readonly control: AbortController;
+  /** Aborts when its worker is to let go of it. */
+  readonly draining: AbortSignal;
   /** Tells it when to give way to others. */
   readonly pace: Pace;
   /** Steps it may take over its whole life. */
@@ -112,6 +114,10 @@ export interface SaveDetails {
   readonly failures?: readonly TaskFailure[];
   /** The call that goes on with the run. */
   readonly resume?: CheckpointRecord["resume"];
+  /** The checkpoint that the run begins with. */
+  readonly forkedFrom?: CheckpointRecord["forkedFrom"];
+  /** Whether the worker lets go of the run. */
+  readonly isReleased?: boolean;
 }
 
 /**
@@ -122,7 +128,7 @@ export function saveRun<State extends object>(
   run: Run<State>,
   nodeId: string,
   status: RunStatus,
-  { failures = [], resume }: SaveDetails = {},
+  { failures = [], ...details }: SaveDetails = {},
 ): Promise<void> {
   if (run.recorder === undefined) return Promise.resolve();
   return run.recorder.save({
@@ -134,7 +140,7 @@ export function saveRun<State extends object>(
     pendingEdges: run.pendingEdges,
     steps: run.steps,
     failures: failures.map(({ error, ...task }) => ({ ...task, error: errorRecord(error) })),
-    resume,
+    ...details,
     recoveries: run.recoveries === 0 ? undefined : run.recoveries,
   });
 }
