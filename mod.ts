@@ -46,6 +46,7 @@ export {
   type ForkRecord,
   type ListRunsOptions,
   type LoadedRecord,
+  type PauseDetails,
   type PauseRecord,
   type PendingEdge,
   RecordVersionError,
@@ -57,6 +58,7 @@ export {
 export { StateSerializationError } from "./pipeline/codec.ts";
 export {
   type Edge,
+  type EdgeContext,
   END,
   type End,
   KIND,
@@ -71,6 +73,7 @@ export {
   type OneOrMany,
   type Pause,
   pause,
+  type PauseOptions,
   type PipelineDefinition,
   type Reducer,
   type ReducerInput,
@@ -86,6 +89,7 @@ export type { Durability } from "./pipeline/durability.ts";
 export {
   CheckpointSaveError,
   NodeTimeoutError,
+  PauseExpiredError,
   type PendingPause,
   RecoveryLimitError,
   RecursionLimitError,
@@ -106,9 +110,11 @@ export {
   definePipeline,
   type ForkOptions,
   type InvokeOptions,
+  type ListedRun,
   type Pipeline,
   type PipelineOptions,
   type RecoverOptions,
+  type RejectOptions,
   type ResumeOptions,
   type StreamRequest,
 } from "./pipeline/pipeline.ts";
@@ -116,6 +122,7 @@ export { append, extend, merge, replace } from "./pipeline/reducers.ts";
 export type { Recovery } from "./pipeline/recover.ts";
 export type { RunResult, TaskFailure } from "./pipeline/result.ts";
 export {
+  AnswerValidationError,
   InputValidationError,
   type SchemaIssue,
   type SchemaResult,

@@ -10,6 +10,7 @@ import {
   type CheckpointRecord,
   type ResumeRecord,
 } from "./checkpointer.ts";
+import { acceptAnswer } from "./approval.ts";
 import { copyData } from "./copy.ts";
 import type { Durability } from "./durability.ts";
 import { encodeFields } from "./encoded_state.ts";
@@ -40,7 +41,7 @@ import {
   restoreVisits,
 } from "./restore.ts";
 import type { RunResult } from "./result.ts";
-import { makeStep, NO_STEP, type Run, saveRun, settleRun } from "./run.ts";
+import { makeStep, NO_STEP, type Run, type SaveDetails, saveRun, settleRun } from "./run.ts";
 import { parseInput } from "./schema.ts";
 
 /** What all calls of one pipeline share. */
@@ -97,7 +98,9 @@ export async function startRun<State extends object>(
 }
 
 /** What `resume` may bring besides a signal. */
-export interface ResumeRequest extends Approval {
+export interface ResumeRequest extends Omit<Approval, "answer"> {
+  /** What comes with an approval. */
+  readonly answer?: unknown;
   /** Folded into the state through the reducers. */
   readonly update?: object;
   /** Who resumes. */
@@ -148,8 +151,9 @@ export async function goOn<State extends object>(
     return result;
   }
   refuseUnknownNodes(plan, record);
+  const answer = await acceptAnswer(plan, record, request);
   const { approved, pendingEdges } = request.forkedFrom === undefined
-    ? approve(record, request)
+    ? approve(record, { ...request, answer })
     : { approved: [], pendingEdges: record.pendingEdges };
   const run = makeRun(caller, name, call, {
     state: updated(plan, state, request),
@@ -158,27 +162,27 @@ export async function goOn<State extends object>(
   });
   run.pendingEdges = pendingEdges;
   run.recoveries = request.recoveries ?? run.recoveries;
-  return await working(run, call, true, () => claim(run, request, approved));
+  const { by, update, forkedFrom } = request;
+  const resume: ResumeRecord = {
+    at: new Date().toISOString(),
+    approved,
+    ...(answer !== undefined && { answer }),
+    ...(by !== undefined && { by }),
+    ...(update !== undefined && { update: encodeFields(update, "state", () => label(name)) }),
+  };
+  return await working(run, call, true, () => claim(run, { resume, forkedFrom }));
 }
 
 /**
  * Saves the claim, and the approval with it, before anything is asked or run; then the edges that
  * were waiting are asked, and the run goes on.
  */
-async function claim<State extends object>(
+export async function claim<State extends object>(
   run: Run<State>,
-  { by, update, forkedFrom }: ResumeRequest & Origin,
-  approved: readonly string[],
+  details: Pick<SaveDetails, "resume" | "forkedFrom">,
 ): Promise<RunResult<State>> {
-  const name = { pipelineName: run.runner.plan.name, runId: run.runner.runId };
-  const resume: ResumeRecord = {
-    at: new Date().toISOString(),
-    approved,
-    ...(by !== undefined && { by }),
-    ...(update !== undefined && { update: encodeFields(update, "state", () => label(name)) }),
-  };
-  const nodeId = forkedFrom === undefined ? RESUME_NODE_ID : FORK_NODE_ID;
-  await saveRun(run, nodeId, statusOf(run), { resume, forkedFrom });
+  const nodeId = details.forkedFrom === undefined ? RESUME_NODE_ID : FORK_NODE_ID;
+  await saveRun(run, nodeId, statusOf(run), details);
   await settleRun(run);
   const finished = run.pendingEdges.at(-1);
   const paused = pausedResult(run);

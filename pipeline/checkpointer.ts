@@ -32,6 +32,8 @@ export type TaskRecord =
     readonly visit: number;
     /** The encoded payload of a `send`; absent for tasks that an edge named. */
     readonly payload?: JsonObject;
+    /** The encoded answer that came with the approval which led to it. */
+    readonly answer?: Json;
   }
   & (
     | { readonly status: "pending" }
@@ -44,6 +46,8 @@ export type TaskRecord =
       readonly status: "paused";
       /** What the node wants to be approved. */
       readonly reason: string;
+      /** What else it said of that. */
+      readonly pause?: PauseDetails;
     }
   );
 
@@ -55,10 +59,24 @@ export interface PendingEdge {
   readonly visit: number;
   /** The pause that has to be approved before the edge is asked. */
   readonly pause?: PauseRecord;
+  /** The encoded answer that came with the approval. */
+  readonly answer?: Json;
+  /** Whether the pause was rejected: the run goes on at the edge's `rejected` target. */
+  readonly rejected?: boolean;
+}
+
+/** What a node says of its pause besides the reason. */
+export interface PauseDetails {
+  /** When it paused by its worker's clock, ISO 8601 in UTC. */
+  readonly at?: string;
+  /** Until when it may be approved, ISO 8601 in UTC; for ever if absent. */
+  readonly expiresAt?: string;
+  /** What the approver is shown, encoded. */
+  readonly payload?: Json;
 }
 
 /** A pause that waits for an approval. */
-export interface PauseRecord {
+export interface PauseRecord extends PauseDetails {
   /** Names this pause within its run. */
   readonly id: string;
   /** What is to be approved. */
@@ -81,6 +99,12 @@ export interface ResumeRecord {
   readonly at: string;
   /** Ids of the pauses that the call approved. */
   readonly approved: readonly string[];
+  /** Ids of the pauses that the call rejected. */
+  readonly rejected?: readonly string[];
+  /** Why it rejected them. */
+  readonly reason?: string;
+  /** The encoded answer that came with the approval. */
+  readonly answer?: Json;
   /** Who resumed, if the caller said so. */
   readonly by?: string;
   /** The encoded update that the caller folded into the state. */

@@ -12,6 +12,7 @@ import type {
   RunStatus,
   TaskRecord,
 } from "./checkpointer.ts";
+import { decode } from "./codec.ts";
 import type { PendingPause } from "./errors.ts";
 import { restoreState } from "./restore.ts";
 import { pausesOf } from "./run.ts";
@@ -42,7 +43,9 @@ export interface HistoryEntry<State> {
   /** The checkpoint of another run that this one begins with, if it is a fork. */
   readonly forkedFrom?: ForkRecord;
   /** Who went on with the run there, and what was approved. */
-  readonly resume?: Pick<ResumeRecord, "at" | "by" | "approved">;
+  readonly resume?:
+    & Pick<ResumeRecord, "at" | "by" | "approved" | "rejected" | "reason">
+    & { readonly answer?: unknown };
   /** Id of the call that saved it. */
   readonly writer: string;
   /** Time of the save, ISO 8601 in UTC. */
@@ -76,8 +79,14 @@ function historyEntry<State extends object>(
     failures: record.failures,
     durationMs: older && Date.parse(record.savedAt) - Date.parse(older.savedAt),
     forkedFrom: record.forkedFrom,
-    resume: record.resume,
+    resume: record.resume && resumeEntry(record.resume),
     writer: record.writer,
     savedAt: record.savedAt,
   };
+}
+
+function resumeEntry(
+  { answer, ...resume }: ResumeRecord,
+): NonNullable<HistoryEntry<never>["resume"]> {
+  return answer === undefined ? resume : { ...resume, answer: decode(answer, "answer") };
 }

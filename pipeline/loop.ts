@@ -151,7 +151,7 @@ export function followEdges<State extends object>(
   if (pendingEdges.length === 0 || pendingEdges.some(isPaused)) return undefined;
   try {
     const accept: AcceptSend = (target, payload) => acceptSend(run, target, payload);
-    const targets = nextTargets(pendingEdges, plan.routers, run.state, accept);
+    const targets = nextTargets(pendingEdges, plan, run.state, accept);
     if (!(targets instanceof Promise)) return schedule(run, targets);
     return targets.then((settled) => schedule(run, settled))
       .catch((error: unknown) => edgeFailure(pendingEdges, error));
@@ -238,7 +238,8 @@ function updateOf(outcome: Outcome | undefined): object | undefined {
 
 function pendingEdge({ node, visit }: Task, outcome: Outcome | undefined): PendingEdge {
   if (outcome?.status !== "paused") return { node, visit };
-  return { node, visit, pause: { id: pauseId(node, visit), reason: outcome.reason } };
+  const { reason, pause } = outcome;
+  return { node, visit, pause: { id: pauseId(node, visit), reason, ...pause } };
 }
 
 function failuresOf({ tasks, outcomes }: Step): readonly TaskFailure[] {

@@ -4,9 +4,10 @@
  * @module
  */
 
-import type { ErrorRecord } from "./checkpointer.ts";
-import { isPause } from "./definition.ts";
-import { encodeFields } from "./encoded_state.ts";
+import type { ErrorRecord, PauseDetails } from "./checkpointer.ts";
+import { encode } from "./codec.ts";
+import { isPause, type Pause } from "./definition.ts";
+import { encodeFields, encodingFor } from "./encoded_state.ts";
 import { label, quoted } from "./errors.ts";
 import type { JsonObject } from "./json.ts";
 import type { Plan } from "./plan.ts";
@@ -19,7 +20,7 @@ export type Outcome =
     /** The update's encoded form, where it is stored by itself. */
     readonly storedUpdate?: JsonObject;
   }
-  | { readonly status: "paused"; readonly reason: string }
+  | { readonly status: "paused"; readonly reason: string; readonly pause: PauseDetails }
   | { readonly status: "failed"; readonly error: unknown }
   /** The run was cancelled while the node ran; the task is still to be done. */
   | { readonly status: "aborted" };
@@ -40,7 +41,11 @@ export function toOutcome<State extends object>(
   isStored: boolean,
 ): Outcome {
   if (returned === undefined || returned === null) return FINISHED;
-  if (isPause(returned)) return { status: "paused", reason: returned.reason };
+  const owner = () => `node "${node}" of ${label({ pipelineName: plan.name, runId })}`;
+  if (isPause(returned)) {
+    const pause = encodingFor(owner, () => pauseDetails(returned));
+    return { status: "paused", reason: returned.reason, pause };
+  }
   if (!isUpdate(returned)) {
     throw new TypeError(
       `Cannot use what node "${node}" of pipeline "${plan.name}" returned: it must be an object ` +
@@ -49,11 +54,23 @@ export function toOutcome<State extends object>(
   }
   checkFields(plan, returned, `what node "${node}" of pipeline "${plan.name}" returned`);
   if (!isStored) return { status: "finished", update: returned };
-  const owner = () => `node "${node}" of ${label({ pipelineName: plan.name, runId })}`;
   return {
     status: "finished",
     update: returned,
     storedUpdate: encodeFields(returned, "state", owner),
+  };
+}
+
+/** The last moment that a `Date` can hold: some 270,000 years from now. */
+const END_OF_TIME = 8.64e15;
+
+function pauseDetails({ payload, expiresInMs }: Pause): PauseDetails {
+  const now = Date.now();
+  const expiresAt = expiresInMs && new Date(Math.min(now + expiresInMs, END_OF_TIME));
+  return {
+    at: new Date(now).toISOString(),
+    ...(expiresAt && { expiresAt: expiresAt.toISOString() }),
+    ...(payload !== undefined && { payload: encode(payload, "pause.payload") }),
   };
 }
 

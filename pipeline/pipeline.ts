@@ -4,12 +4,13 @@
  * @module
  */
 
+import { rejectPause } from "./approval.ts";
 import { type Caller, resumeRun, startRun } from "./calls.ts";
 import { cancelRun } from "./cancel.ts";
 import type { Checkpointer, ListRunsOptions, RunStatus, RunSummary } from "./checkpointer.ts";
 import { checkDurability, type Durability } from "./durability.ts";
 import type { PipelineDefinition, Reducers, Update } from "./definition.ts";
-import { quoted, type RunName } from "./errors.ts";
+import { type PendingPause, quoted, type RunName } from "./errors.ts";
 import { emit, type EventHandler, type RunEvent } from "./events.ts";
 import { forkRun } from "./fork.ts";
 import { historyEntries, type HistoryEntry } from "./history.ts";
@@ -18,6 +19,7 @@ import { makePlan, type Plan } from "./plan.ts";
 import { checkRange, refuseUnknownOptions } from "./planned_node.ts";
 import { recoverRuns, type Recovery } from "./recover.ts";
 import type { RunResult } from "./result.ts";
+import { pendingPause } from "./run.ts";
 import { eventStream } from "./stream.ts";
 import { type Topology, topologyOf } from "./topology.ts";
 
@@ -69,6 +71,11 @@ export interface ResumeOptions<U> {
   readonly approvePause?: boolean;
   /** Which pause is approved, where several are pending. */
   readonly pauseId?: string;
+  /**
+   * What comes with the approval: checked against the `answer` schema of the node that asked, and
+   * handed to its edge and to the nodes that follow, in their contexts.
+   */
+  readonly answer?: unknown;
   /** Folded into the state through the reducers before the run goes on. */
   readonly update?: U;
   /** Who resumes, for the history. */
@@ -92,6 +99,18 @@ export interface RecoverOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Options of `reject`. */
+export interface RejectOptions {
+  /** Which pause is rejected, where several are pending. */
+  readonly pauseId?: string;
+  /** Who rejects, for the history. */
+  readonly by?: string;
+  /** Why, for the history. */
+  readonly reason?: string;
+  /** Cancels the run where it goes on. */
+  readonly signal?: AbortSignal;
+}
+
 /** Options of `fork`. */
 export interface ForkOptions<U> {
   /** The checkpoint of the run at which the fork begins. */
@@ -110,6 +129,12 @@ export interface ForkOptions<U> {
 export type StreamRequest<Input, Name extends string, U> =
   | ({ readonly input: Input; readonly resume?: undefined } & InvokeOptions<Name>)
   | ({ readonly resume: string; readonly input?: undefined } & ResumeOptions<U>);
+
+/** One run, as `listRuns` of a pipeline tells it. */
+export interface ListedRun extends Omit<RunSummary, "pauses"> {
+  /** What waits for an approval. */
+  readonly pauses: readonly PendingPause[];
+}
 
 /** A pipeline, ready to run. */
 export interface Pipeline<Input, State, U, Name extends string> {
@@ -137,6 +162,8 @@ export interface Pipeline<Input, State, U, Name extends string> {
    * @throws {RunActiveError} If a worker is at the run, and the call does not take over.
    * @throws {RunPausedError} If the run is paused and the call does not approve.
    * @throws {StalePauseError} If what the call approves does not wait for an approval.
+   * @throws {PauseExpiredError} If the time in which it could be approved is over.
+   * @throws {AnswerValidationError} If the answer is not of the shape that the node asks for.
    * @throws {UnknownNodeError} If the next task names a node that the pipeline does not have.
    * @throws {CheckpointSaveError} If a checkpoint could not be stored.
    * @throws {CheckpointConflictError} If another worker went on with the run.
@@ -167,6 +194,17 @@ export interface Pipeline<Input, State, U, Name extends string> {
   fork(runId: string, options: ForkOptions<U>): Promise<RunResult<State>>;
 
   /**
+   * Rejects a pending pause: the run goes on at the `rejected` target of its node's edge, or is
+   * cancelled where the edge declares none. Who rejected, when and why is in the history.
+   *
+   * @throws {RunNotFoundError} If there is no such run.
+   * @throws {RunPausedError} If several pauses are pending and the call does not say which.
+   * @throws {StalePauseError} If the pause is not pending, or not any more.
+   * @throws {CheckpointConflictError} If somebody else went on with the run.
+   */
+  reject(runId: string, options?: RejectOptions): Promise<RunResult<State>>;
+
+  /**
    * Cancels a run, whichever process is at it: that one is told at its next heartbeat or save, its
    * nodes by their signal, and its call comes back as `cancelled`. The run stays resumable.
    *
@@ -193,8 +231,8 @@ export interface Pipeline<Input, State, U, Name extends string> {
   /** Yields the stored checkpoints of a run, newest first. */
   history(runId: string): AsyncIterable<HistoryEntry<State>>;
 
-  /** Yields the stored runs of this pipeline, the one saved last first. */
-  listRuns(options?: ListRunsOptions): AsyncIterable<RunSummary>;
+  /** Yields the stored runs of this pipeline, the one saved last first, with what waits and for what. */
+  listRuns(options?: ListRunsOptions): AsyncIterable<ListedRun>;
 
   /** Removes all that is stored of a run; removing an unknown run is no error. */
   deleteRun(runId: string): Promise<void>;
@@ -320,6 +358,12 @@ export function definePipeline<
     name,
     recover: (recoverOptions) => tracked(caller, "recover runs", () => recover(recoverOptions)),
     fork: (runId, forkOptions) => tracked(caller, "fork a run", () => fork(runId, forkOptions)),
+    reject: (runId, { signal, ...request } = {}) =>
+      tracked(caller, "reject a pause", async () => {
+        const run = runName(name, runId, "reject a pause of");
+        const call = { signal, onEvent: options.onEvent };
+        return await rejectPause(caller, store(caller, "reject a pause"), run, request, call);
+      }),
     async cancel(runId, { by } = {}) {
       return await cancelRun(
         caller,
@@ -354,7 +398,11 @@ export function definePipeline<
     async *history(runId) {
       yield* historyEntries<State>(store(caller, "read a history").history(name, runId));
     },
-    listRuns: (listOptions) => store(caller, "list runs").listRuns(name, listOptions),
+    async *listRuns(listOptions) {
+      for await (const run of store(caller, "list runs").listRuns(name, listOptions)) {
+        yield { ...run, pauses: run.pauses.map((pause) => pendingPause(pause, pause.node)) };
+      }
+    },
     deleteRun: async (runId) => await store(caller, "delete a run").deleteRun(name, runId),
     toMermaid: () => toMermaid(topologyOf(plan)),
     toJSON: () => topologyOf(plan),

@@ -5,6 +5,7 @@
  */
 
 import { quoted } from "./errors.ts";
+import type { StandardSchema } from "./schema.ts";
 import type { Node, NodeContext, NodeOptions, RetryOptions } from "./definition.ts";
 
 /** The node ids of checkpoints that record no node visit. */
@@ -41,6 +42,8 @@ export interface PlannedNode<State> {
   readonly retry?: RetryOptions;
   /** Longest time of one attempt in milliseconds. */
   readonly timeoutMs?: number;
+  /** The shape of the answer to its pauses. */
+  readonly answer?: StandardSchema;
 }
 
 /**
@@ -67,13 +70,13 @@ export function planNode<State>(
       `Cannot define ${where}: it must be a function, or an object with a function "run"`,
     );
   }
-  const { run, retry, timeoutMs } = options;
-  refuseUnknownOptions(options, ["run", "retry", "timeoutMs"], where);
+  const { run, retry, timeoutMs, answer } = options;
+  refuseUnknownOptions(options, ["run", "retry", "timeoutMs", "answer"], where);
   if (retry !== undefined) checkRetry(retry, where);
   if (timeoutMs !== undefined) checkRange(timeoutMs, 1, `timeoutMs of ${where}`);
   const isLimited = timeoutMs !== undefined && timeoutMs <= LONGEST_TIMER_MS;
   const limit = isLimited ? timeoutMs : undefined;
-  return { name, taskIdPart: escapeName(name), run, retry, timeoutMs: limit };
+  return { name, taskIdPart: escapeName(name), run, retry, timeoutMs: limit, answer };
 }
 
 function checkRetry(retry: RetryOptions, where: string): void {

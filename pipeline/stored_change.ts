@@ -229,7 +229,7 @@ function outcomeOf(task: TaskOutcomeRecord): TaskOutcomeRecord {
     case "finished":
       return { status: "finished", update: task.update };
     case "paused":
-      return { status: "paused", reason: task.reason };
+      return { status: "paused", reason: task.reason, pause: task.pause };
     case "pending":
       return { status: "pending" };
   }

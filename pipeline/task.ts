@@ -5,9 +5,11 @@
  */
 
 import { attempts } from "./attempt.ts";
+import { decode } from "./codec.ts";
 import type { MaybePromise, NodeContext } from "./definition.ts";
 import { emit, type EventHandler } from "./events.ts";
 import { freezeState } from "./freeze.ts";
+import type { Json } from "./json.ts";
 import { type Outcome, toOutcome } from "./outcome.ts";
 import type { Plan } from "./plan.ts";
 import type { PlannedNode } from "./planned_node.ts";
@@ -21,6 +23,8 @@ export interface Task {
   readonly visit: number;
   /** The payload of a `send`. */
   readonly payload?: object;
+  /** The encoded answer that came with the approval which led to it. */
+  readonly answer?: Json;
 }
 
 /** What all tasks of one call share. */
@@ -129,6 +133,7 @@ function callNode<State extends object>(
     attempt: 1,
     taskId: `${runner.taskIdPrefix}${node.taskIdPart}/${task.visit}`,
     signal: runner.signal,
+    ...(task.answer !== undefined && { answer: decode(task.answer, "answer") }),
   };
   if (node.retry === undefined && node.timeoutMs === undefined) return node.run(view, context);
   return attempts(node, view, context, (attempt, error) =>
