@@ -60,7 +60,8 @@ export interface Chains {
  * @param textOf The text that the store keeps of a change; by default all of it, as JSON.
  */
 export function makeChains(
-  textOf: (change: StoredChange) => string = JSON.stringify,
+  textOf: (change: StoredChange, record: CheckpointRecord) => string = (change) =>
+    JSON.stringify(change),
 ): Chains {
   const chains = new Map<string, Chain>();
 
@@ -82,7 +83,7 @@ export function makeChains(
         record.writer === chain.writer;
       if (!follows || chain.whole <= SMALL || chain.changes >= chain.whole) return undefined;
       const { rest, growth } = toStoredChange(record, change, chain);
-      const text = textOf({ ...rest, ...growth });
+      const text = textOf({ ...rest, ...growth }, record);
       if (text.length * 2 > chain.whole) return undefined;
       // What is set takes the place of something; what grows the record is mostly all there is.
       const isGrowth = rest.set === undefined && rest.tasks === undefined;

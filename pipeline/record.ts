@@ -108,7 +108,9 @@ export function recordFromText(text: string, where: string, savedAt: string): Ch
 }
 
 /** What `listRuns` tells of a run whose latest checkpoint is this. */
-export function summarize(record: CheckpointRecord): RunSummary {
+export function summarize(
+  record: Pick<CheckpointRecord, Exclude<keyof RunSummary, "pauses"> | "pendingEdges">,
+): RunSummary {
   return {
     pipelineName: record.pipelineName,
     runId: record.runId,

@@ -76,12 +76,19 @@ export function toStoredChange(
   return { rest, growth };
 }
 
-/** Whether a parsed text is a change, as far as can be told without its chain. */
+/**
+ * Whether a parsed text is a change, as far as can be told without its chain: what is folded is of
+ * the form that folding expects.
+ */
 export function isStoredChange(value: unknown): value is StoredChange {
-  return typeof value === "object" && value !== null && !("state" in value) &&
-    "sequence" in value && Number.isSafeInteger(value.sequence) &&
-    "writer" in value && typeof value.writer === "string" &&
-    "node_id" in value && typeof value.node_id === "string";
+  return isObject(value) && !("state" in value) &&
+    Number.isSafeInteger(value.sequence) && typeof value.writer === "string" &&
+    typeof value.node_id === "string" && typeof value.steps === "number" &&
+    isAbsentOr(isObject, value.set) && isAbsentOr(isListOfText, value.removed) &&
+    isAbsentOr(isObjectOfLists, value.appended) &&
+    isAbsentOr(isListOfText, value.completed_nodes) &&
+    isAbsentOr(Array.isArray, value.tasks) && isAbsentOr(isListOfLists, value.finished) &&
+    isAbsentOr(Array.isArray, value.pending_edges);
 }
 
 /**
@@ -221,4 +228,24 @@ function unlessEmpty<T>(list: readonly T[]): readonly T[] | undefined {
 
 function isEmpty(object: object): boolean {
   return Object.keys(object).length === 0;
+}
+
+function isAbsentOr(isForm: (value: unknown) => boolean, value: unknown): boolean {
+  return value === undefined || isForm(value);
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isListOfText(value: unknown): boolean {
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
+}
+
+function isListOfLists(value: unknown): boolean {
+  return Array.isArray(value) && value.every(Array.isArray);
+}
+
+function isObjectOfLists(value: unknown): boolean {
+  return isObject(value) && isListOfLists(Object.values(value));
 }
