@@ -1,30 +1,24 @@
 /**
- * The folder of one run: saving into it against rivals, and finding what is good in it.
+ * Saving into the folder of one run, against rivals and power loss.
  *
  * @module
  */
 
 import { join } from "@std/path";
+import { CheckpointConflictError, type CheckpointRecord } from "../pipeline/checkpointer.ts";
+import { writerOf } from "./file_chains.ts";
 import {
-  CheckpointConflictError,
-  type CheckpointRecord,
-  RecordVersionError,
-} from "../pipeline/checkpointer.ts";
-import { recordFromText, recordToText } from "../pipeline/record.ts";
-import { checkpointName, headName } from "./file_names.ts";
-import { countNames, listFolder, reasonOf, removeIfThere, writeDraft } from "./file_system.ts";
-
-/** A folder, and the run that its files must belong to, as far as the reader knows. */
-export interface RunFolder {
-  /** Path of the folder. */
-  readonly path: string;
-  /** Name of the pipeline. */
-  readonly pipelineName: string;
-  /** Id of the run; unknown while runs are listed. */
-  readonly runId?: string;
-  /** Is told of files that are no checkpoints of the run. */
-  readonly warn: (path: string, cause: unknown) => void;
-}
+  clearTheWay,
+  dropHead,
+  headPath,
+  isStored,
+  releaseHead,
+  sweep,
+  takeHead,
+} from "./file_heads.ts";
+import { checkpointName } from "./file_names.ts";
+import type { RunFolder } from "./file_stored.ts";
+import { type Draft, listFolder, removeIfThere, writeDraft } from "./file_system.ts";
 
 /** A head that is known to have its second name. */
 export interface PublishedHead {
@@ -34,248 +28,122 @@ export interface PublishedHead {
   readonly sequence: number;
 }
 
+/** A checkpoint to be saved. */
+export interface Save {
+  /** The record that it stands for. */
+  readonly record: CheckpointRecord;
+  /** What is written. */
+  readonly text: string;
+  /** Whether that is a change of the checkpoint before it. */
+  readonly isChange: boolean;
+  /** Whether it has to be on the disk. */
+  readonly sync: boolean;
+  /** What this instance saved last. */
+  readonly published: PublishedHead | undefined;
+}
+
 /**
- * Stores a checkpoint. A draft is written, synced, and linked as the head of its sequence: of two
- * writers, one finds the name taken. The head then gets its checkpoint's name too, and the head
- * before it goes. No head goes before it has its second name: a save that died between the two is
- * completed by whoever comes next.
+ * Stores a checkpoint. A draft is written and linked as the head of its sequence: of two writers,
+ * one finds the name taken. The head then gets its checkpoint's name too, and the head before it
+ * goes. No head goes before it has its second name: a save that died between the two is completed
+ * by whoever comes next.
  *
+ * One `fsync` of the file ends it. On a journaling file system, the file's data and its names are
+ * then on the disk, and with them all that was done to the folders before. When the power fails
+ * earlier, the file may have its names and not its data: it was never saved, and is passed over.
+ *
+ * @returns Whether it was saved: a change is not, where what it changes is not the latest head.
  * @throws {CheckpointConflictError} If another writer saved this sequence, or a later one is there.
  */
-export async function saveIn(
-  folder: RunFolder,
-  record: CheckpointRecord,
-  sync: boolean,
-  published: PublishedHead | undefined,
-): Promise<void> {
-  const name = checkpointName(record);
-  const path = join(folder.path, typeof name === "string" ? name : await name);
-  const draft = await writeDraft(folder.path, recordToText(record) + "\n", sync);
+export async function saveIn(folder: RunFolder, save: Save): Promise<boolean> {
+  const { record, sync } = save;
+  const checkpoint = checkpointName(record);
+  const name = typeof checkpoint === "string" ? checkpoint : await checkpoint;
+  const draft = writeDraft(folder.path, save.text);
   try {
-    if (!await takeHead(folder, draft, record)) return await repeat(folder, draft, path, record);
+    if (!await place(folder, draft, name, save)) return false;
+    if (sync) await draft.file.sync();
+  } catch (error) {
+    removeIfThere(draft.path);
+    throw error;
   } finally {
-    removeIfThere(draft);
+    draft.file.close();
   }
+  if (record.sequence === 0 || record.resume !== undefined) await sweep(folder, record.sequence);
+  return true;
+}
+
+/** Gives a draft its names, against rivals; whether it has them. */
+async function place(
+  folder: RunFolder,
+  draft: Draft,
+  name: string,
+  { record, isChange, sync, published }: Save,
+): Promise<boolean> {
+  const isTaken = await takeHead(folder, draft.path, record);
+  if (!isTaken && !isChange) await repeat(folder, draft, name, record, sync);
+  removeIfThere(draft.path);
+  if (!isTaken) return !isChange;
   // Whoever finds the head before this one knows that nothing newer is stored. Who does not (a gap,
   // the Python framework's files, or we are late) has to look.
   const before = record.sequence - 1;
   const isReleased = published?.path === folder.path && published.sequence === before
-    ? removeIfThere(join(folder.path, headName(before)))
+    ? dropHead(folder, before)
     : await releaseHead(folder, before);
-  if (!isReleased) await clearTheWay(folder, record);
-  await publishOwn(folder, path, record);
-  if (record.sequence === 0 || record.resume !== undefined) await sweep(folder);
-}
-
-/** The newest good checkpoint. A head that nobody published yet is published. */
-export async function latestIn(folder: RunFolder): Promise<CheckpointRecord | undefined> {
-  const { checkpoints, heads } = listFolder(folder.path);
-  const newest = checkpoints[0]?.sequence ?? -1;
-  for (const sequence of heads.filter((sequence) => sequence > newest)) {
-    const record = await publishFor(folder, sequence);
-    if (record !== undefined) return record;
+  if (!isReleased && isChange) {
+    dropHead(folder, record.sequence);
+    return false;
   }
-  for (const { sequence, name } of checkpoints) {
-    const record = await readGood(folder, join(folder.path, name), sequence);
-    if (record !== undefined) return record;
-  }
-}
-
-/** Every good checkpoint, newest first. */
-export async function* historyIn(folder: RunFolder): AsyncIterable<CheckpointRecord> {
-  const latest = await latestIn(folder);
-  if (latest === undefined) return;
-  yield latest;
-  let last = latest.sequence;
-  for (const { sequence, name } of listFolder(folder.path).checkpoints) {
-    if (sequence >= last) continue;
-    const record = await readGood(folder, join(folder.path, name), sequence);
-    if (record === undefined) continue;
-    last = sequence;
-    yield record;
-  }
-}
-
-/** Links a draft as the head of its sequence; `false` if this writer has done so before. */
-async function takeHead(
-  folder: RunFolder,
-  draft: string,
-  record: CheckpointRecord,
-): Promise<boolean> {
-  const head = join(folder.path, headName(record.sequence));
-  for (;;) {
-    try {
-      Deno.linkSync(draft, head);
-      return true;
-    } catch (error) {
-      // Somebody's claim swept the draft away: the run is theirs.
-      if (error instanceof Deno.errors.NotFound) {
-        throw new CheckpointConflictError(record, { cause: error });
-      }
-      if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-    }
-    const holder = await readFile(folder, head, record.sequence);
-    if (holder === "torn") {
-      // A head is complete before it gets its name: only a power loss, unsynced, leaves this.
-      removeIfThere(head);
-    } else if (holder?.writer === record.writer) {
-      return false;
-    } else {
-      throw new CheckpointConflictError(record);
-    }
-  }
-}
-
-/** Makes the head that was taken the only one, unless it came too late. */
-async function clearTheWay(folder: RunFolder, record: CheckpointRecord): Promise<void> {
-  if (await isStored(folder, record)) {
-    removeIfThere(join(folder.path, headName(record.sequence)));
-    throw new CheckpointConflictError(record);
-  }
-  for (const sequence of listFolder(folder.path).heads) {
-    if (sequence < record.sequence) await releaseHead(folder, sequence);
-  }
-}
-
-/** Removes a head that has its second name, and gives it that if need be; whether it was there. */
-async function releaseHead(folder: RunFolder, sequence: number): Promise<boolean> {
-  const head = join(folder.path, headName(sequence));
-  const names = countNames(head);
-  if (names === undefined) return false;
-  if (names < 2) await publishFor(folder, sequence);
-  return removeIfThere(head);
-}
-
-/** Whether somebody else's checkpoint of this sequence or a later one is stored. */
-async function isStored(folder: RunFolder, record: CheckpointRecord): Promise<boolean> {
-  for (const { sequence, name } of listFolder(folder.path).checkpoints) {
-    if (sequence < record.sequence) return false;
-    const stored = await readGood(folder, join(folder.path, name), sequence);
-    if (stored === undefined) continue;
-    // A reader may have published our own head already.
-    if (stored.sequence > record.sequence || stored.writer !== record.writer) return true;
-  }
-  return false;
+  if (!isReleased) await clearTheWay(folder, name, record);
+  await publishOwn(folder, name, record);
+  return true;
 }
 
 /** Replaces the latest checkpoint by what its own writer saves again. */
 async function repeat(
   folder: RunFolder,
-  draft: string,
-  path: string,
+  draft: Draft,
+  name: string,
   record: CheckpointRecord,
+  sync: boolean,
 ): Promise<void> {
-  const latest = await latestIn(folder);
-  if (latest !== undefined && latest.sequence > record.sequence) {
-    throw new CheckpointConflictError(record);
-  }
-  // The head first: its content is what a rival's release would publish.
-  const second = `${draft}-2`;
-  Deno.linkSync(draft, second);
-  Deno.renameSync(second, join(folder.path, headName(record.sequence)));
-  Deno.renameSync(draft, path);
-  for (const { sequence, name } of listFolder(folder.path).checkpoints) {
-    const other = join(folder.path, name);
-    if (sequence === record.sequence && other !== path) removeIfThere(other);
+  // What it takes the place of was on the disk: so must this be, before it has the names.
+  if (sync) await draft.file.syncData();
+  if (await isStored(folder, name, record)) throw new CheckpointConflictError(record);
+  try {
+    // The head first: its content is the truth about the sequence.
+    const second = `${draft.path}-2`;
+    Deno.linkSync(draft.path, second);
+    Deno.renameSync(second, headPath(folder, record.sequence));
+    for (const other of listFolder(folder.path).checkpoints) {
+      if (other.sequence !== record.sequence || other.name === name) continue;
+      removeIfThere(join(folder.path, other.name));
+    }
+    Deno.renameSync(draft.path, join(folder.path, name));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new CheckpointConflictError(record, { cause: error });
   }
 }
 
 /** Gives the head that was taken its checkpoint's name. */
 async function publishOwn(
   folder: RunFolder,
-  path: string,
+  name: string,
   record: CheckpointRecord,
 ): Promise<void> {
-  const head = join(folder.path, headName(record.sequence));
+  const head = headPath(folder, record.sequence);
+  const path = join(folder.path, name);
   try {
     Deno.linkSync(head, path);
   } catch (error) {
     const { AlreadyExists, NotFound } = Deno.errors;
     if (!(error instanceof AlreadyExists || error instanceof NotFound)) throw error;
     // Somebody published it for us, unless what has the name is torn.
-    const stored = await readGood(folder, path, record.sequence);
-    if (stored?.writer === record.writer) return;
+    const { sequence, writer } = record;
+    if (await writerOf(folder, { sequence, name, isHead: false }) === writer) return;
     if (error instanceof NotFound) throw new CheckpointConflictError(record);
     removeIfThere(path);
     Deno.linkSync(head, path);
   }
-}
-
-/** Publishes what a save left when it died; who may only read does without. */
-async function publishFor(
-  folder: RunFolder,
-  sequence: number,
-): Promise<CheckpointRecord | undefined> {
-  const head = join(folder.path, headName(sequence));
-  const record = await readGood(folder, head, sequence);
-  if (record === undefined) return undefined;
-  try {
-    Deno.linkSync(head, join(folder.path, await checkpointName(record)));
-  } catch (error) {
-    const { AlreadyExists, NotFound, PermissionDenied, NotCapable } = Deno.errors;
-    const expected = [AlreadyExists, NotFound, PermissionDenied, NotCapable];
-    if (!expected.some((type) => error instanceof type)) throw error;
-  }
-  return record;
-}
-
-/** Removes what dead writers left. Whoever claims a run has it alone: other drafts are lost. */
-async function sweep(folder: RunFolder): Promise<void> {
-  const { drafts, heads } = listFolder(folder.path);
-  for (const name of drafts) removeIfThere(join(folder.path, name));
-  for (const sequence of heads.slice(1)) await releaseHead(folder, sequence);
-}
-
-/** Reads one checkpoint; `undefined` where there is none that is good. */
-async function readGood(
-  folder: RunFolder,
-  path: string,
-  sequence: number,
-): Promise<CheckpointRecord | undefined> {
-  const record = await readFile(folder, path, sequence);
-  return record === "torn" ? undefined : record;
-}
-
-/** Reads one file; `undefined` if there is none. What is no checkpoint of the run is told. */
-async function readFile(
-  folder: RunFolder,
-  path: string,
-  sequence: number,
-): Promise<CheckpointRecord | "torn" | undefined> {
-  let text: string;
-  try {
-    text = await Deno.readTextFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw new Error(`Cannot read ${path}: ${reasonOf(error)}`, { cause: error });
-  }
-  try {
-    const record = recordFromText(text, path, "");
-    refuseAlien(folder, record, sequence, path);
-    return record.savedAt === "" ? { ...record, savedAt: modifiedAt(path) } : record;
-  } catch (cause) {
-    if (cause instanceof RecordVersionError) throw cause;
-    folder.warn(path, cause);
-    return "torn";
-  }
-}
-
-function refuseAlien(
-  { pipelineName, runId }: RunFolder,
-  record: CheckpointRecord,
-  sequence: number,
-  path: string,
-): void {
-  const isExpected = record.sequence === sequence && record.pipelineName === pipelineName &&
-    (runId === undefined || record.runId === runId);
-  if (isExpected) return;
-  throw new TypeError(
-    `Cannot use ${path}: it holds checkpoint ${record.sequence} of run "${record.runId}" of ` +
-      `pipeline "${record.pipelineName}"`,
-  );
-}
-
-/** When a file was written, for records that do not tell; the Python framework's do not. */
-function modifiedAt(path: string): string {
-  return (Deno.statSync(path).mtime ?? new Date(0)).toISOString();
 }
