@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { CheckpointChange, CheckpointRecord } from "./checkpointer.ts";
+import type { CheckpointChange, CheckpointRecord, TaskRecord } from "./checkpointer.ts";
 import { type Fold, startFold, type TaskOutcomeRecord } from "./fold.ts";
 import type { Json, JsonObject } from "./json.ts";
 
@@ -36,9 +36,14 @@ export interface StoredChange {
   readonly removed?: readonly string[];
   readonly appended?: { readonly [field: string]: readonly Json[] };
   readonly completed_nodes?: readonly string[];
-  readonly tasks?: CheckpointRecord["tasks"];
+  readonly tasks?: readonly StoredTask[];
   readonly finished?: readonly (readonly [index: number, outcome: TaskOutcomeRecord])[];
 }
+
+/** A task, without its status where that is `pending`. */
+type StoredTask =
+  | TaskRecord
+  | Pick<TaskRecord, "node" | "visit" | "payload"> & { status?: undefined };
 
 /** The whole record that a chain of changes begins with, as far as its changes refer to it. */
 export type ChainBase = Pick<CheckpointRecord, "savedAt" | "writer">;
@@ -65,7 +70,7 @@ export function toStoredChange(
     resume: record.resume,
     set: unless(isEmpty(change.set), change.set),
     removed: unlessEmpty(change.removed),
-    tasks: "all" in change.tasks ? change.tasks.all : undefined,
+    tasks: "all" in change.tasks ? change.tasks.all.map(toStoredTask) : undefined,
   };
   const finished = "all" in change.tasks ? [] : change.tasks.finished;
   const growth = {
@@ -87,8 +92,8 @@ export function isStoredChange(value: unknown): value is StoredChange {
     isAbsentOr(isObject, value.set) && isAbsentOr(isListOfText, value.removed) &&
     isAbsentOr(isObjectOfLists, value.appended) &&
     isAbsentOr(isListOfText, value.completed_nodes) &&
-    isAbsentOr(Array.isArray, value.tasks) && isAbsentOr(isListOfLists, value.finished) &&
-    isAbsentOr(Array.isArray, value.pending_edges);
+    isAbsentOr(isListOfObjects, value.tasks) && isAbsentOr(isListOfLists, value.finished) &&
+    isAbsentOr(isListOfObjects, value.pending_edges);
 }
 
 /**
@@ -187,7 +192,9 @@ function applyStored(
     removed: change.removed ?? [],
     appended: change.appended ?? {},
     completedNodes: change.completed_nodes ?? [],
-    tasks: change.tasks === undefined ? { finished: change.finished ?? [] } : { all: change.tasks },
+    tasks: change.tasks === undefined
+      ? { finished: change.finished ?? [] }
+      : { all: change.tasks.map(fromStoredTask) },
   });
 }
 
@@ -205,6 +212,16 @@ function savedTime(savedAt: string, baseSavedAt: string): Partial<StoredChange> 
 
 function timeAfter(time: string, ms: number): string {
   return new Date(Date.parse(time) + ms).toISOString();
+}
+
+function toStoredTask(task: TaskRecord): StoredTask {
+  if (task.status !== "pending") return task;
+  const { status: _, ...rest } = task;
+  return rest;
+}
+
+function fromStoredTask(task: StoredTask): TaskRecord {
+  return task.status === undefined ? { ...task, status: "pending" } : task;
 }
 
 function outcomeOf(task: TaskOutcomeRecord): TaskOutcomeRecord {
@@ -240,6 +257,10 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 
 function isListOfText(value: unknown): boolean {
   return Array.isArray(value) && value.every((item) => typeof item === "string");
+}
+
+function isListOfObjects(value: unknown): boolean {
+  return Array.isArray(value) && value.every(isObject);
 }
 
 function isListOfLists(value: unknown): boolean {
