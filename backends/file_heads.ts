@@ -45,11 +45,7 @@ export async function takeHead(
 export async function releaseHead(folder: RunFolder, sequence: number): Promise<boolean> {
   const names = countNames(headPath(folder, sequence));
   if (names === undefined) return false;
-  if (names < 2) {
-    const file = readStored(folder, headCandidate(sequence));
-    const nodeId = file?.whole?.nodeId ?? file?.change?.node_id;
-    if (nodeId !== undefined) await publish(folder, { sequence, nodeId });
-  }
+  if (names < 2) await publish(folder, sequence);
   return dropHead(folder, sequence);
 }
 
@@ -59,17 +55,30 @@ export function dropHead(folder: RunFolder, sequence: number): boolean {
 }
 
 /** Gives a head its checkpoint's name; who may only read does without. */
-export async function publish(
-  folder: RunFolder,
-  record: Pick<CheckpointRecord, "sequence" | "nodeId">,
-): Promise<void> {
+export async function publish(folder: RunFolder, sequence: number): Promise<void> {
+  const file = readStored(folder, headCandidate(sequence));
+  if (file === undefined) return;
+  const nodeId = file.whole === undefined ? file.change.node_id : file.whole.nodeId;
+  const name = await checkpointName({ sequence, nodeId });
   try {
-    const name = await checkpointName(record);
-    Deno.linkSync(headPath(folder, record.sequence), join(folder.path, name));
+    linkHead(folder, sequence, join(folder.path, name));
   } catch (error) {
     const { AlreadyExists, NotFound, PermissionDenied, NotCapable } = Deno.errors;
     const expected = [AlreadyExists, NotFound, PermissionDenied, NotCapable];
     if (!expected.some((type) => error instanceof type)) throw error;
+  }
+}
+
+function linkHead(folder: RunFolder, sequence: number, path: string): void {
+  const head = headPath(folder, sequence);
+  try {
+    Deno.linkSync(head, path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists) || countNames(head) !== 1) throw error;
+    // What has the name is torn, or what the head's writer saved before it.
+    const aside = join(folder.path, DRAFT + crypto.randomUUID());
+    Deno.linkSync(head, aside);
+    Deno.renameSync(aside, path);
   }
 }
 

@@ -9,18 +9,29 @@ import type { CheckpointRecord, RunSummary } from "../pipeline/checkpointer.ts";
 import { summarize } from "../pipeline/record.ts";
 import { foldHistory, foldLatest } from "../pipeline/stored_change.ts";
 import { chainsIn } from "./file_chains.ts";
-import { publish } from "./file_heads.ts";
+import { headPath, publish } from "./file_heads.ts";
 import { candidatesIn, readStored, type RunFolder } from "./file_stored.ts";
-import { countNames, listFolder } from "./file_system.ts";
+import { countNames, type FolderListing, listFolder } from "./file_system.ts";
 
 /** The newest good checkpoint. If its save died before it got its name, it gets it now. */
 export async function latestIn(folder: RunFolder): Promise<CheckpointRecord | undefined> {
-  const candidates = candidatesIn(listFolder(folder.path));
-  for await (const { newest, base, changes } of chainsIn(folder, candidates)) {
-    const path = join(folder.path, newest.name);
-    const record = foldLatest(base, changes, path);
-    if (newest.isHead && countNames(path) === 1) await publish(folder, record);
-    return record;
+  const listing = listFolder(folder.path);
+  for await (const { newest, base, changes } of chainsIn(folder, candidatesIn(listing))) {
+    if (newest.isHead) await publishUpTo(folder, listing, newest.sequence);
+    return foldLatest(base, changes, join(folder.path, newest.name));
+  }
+}
+
+/** Gives heads the names that they still lack, oldest first: who has one hides those below. */
+async function publishUpTo(
+  folder: RunFolder,
+  { heads, checkpoints: [named] }: FolderListing,
+  latest: number,
+): Promise<void> {
+  for (const sequence of heads.toReversed()) {
+    const isNamed = sequence < (named?.sequence ?? 0) ||
+      (sequence === named?.sequence && countNames(headPath(folder, sequence)) !== 1);
+    if (sequence <= latest && !isNamed) await publish(folder, sequence);
   }
 }
 

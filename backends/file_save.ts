@@ -80,10 +80,12 @@ async function place(
   name: string,
   { record, isChange, sync, published }: Save,
 ): Promise<boolean> {
-  const isTaken = await takeHead(folder, draft.path, record);
-  if (!isTaken && !isChange) await repeat(folder, draft, name, record, sync);
+  if (!await takeHead(folder, draft.path, record)) {
+    if (isChange) removeIfThere(draft.path);
+    else await repeat(folder, draft, name, record, sync);
+    return !isChange;
+  }
   removeIfThere(draft.path);
-  if (!isTaken) return !isChange;
   // Whoever finds the head before this one knows that nothing newer is stored. Who does not (a gap,
   // the Python framework's files, or we are late) has to look.
   const before = record.sequence - 1;
@@ -110,17 +112,17 @@ async function repeat(
   // What it takes the place of was on the disk: so must this be, before it has the names.
   if (sync) await draft.file.syncData();
   if (await isStored(folder, name, record)) throw new CheckpointConflictError(record);
+  const head = headPath(folder, record.sequence);
   try {
-    // The head first: its content is the truth about the sequence.
-    const second = `${draft.path}-2`;
-    Deno.linkSync(draft.path, second);
-    Deno.renameSync(second, headPath(folder, record.sequence));
+    // The head first: its content is the truth about the sequence, and it has no other name yet.
+    Deno.renameSync(draft.path, head);
     for (const other of listFolder(folder.path).checkpoints) {
-      if (other.sequence !== record.sequence || other.name === name) continue;
-      removeIfThere(join(folder.path, other.name));
+      if (other.sequence === record.sequence) removeIfThere(join(folder.path, other.name));
     }
-    Deno.renameSync(draft.path, join(folder.path, name));
+    Deno.linkSync(head, join(folder.path, name));
   } catch (error) {
+    // Somebody who reads has published it for us.
+    if (error instanceof Deno.errors.AlreadyExists) return;
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     throw new CheckpointConflictError(record, { cause: error });
   }
