@@ -9,6 +9,9 @@ const LONGEST = 200;
 
 const HEAD = ".head-";
 
+/** Begins the name of a file that is being written. */
+export const DRAFT = ".draft-";
+
 /**
  * Everything but ASCII letters, digits, space and `_ - . , + = @ ( ) ~ ! ' & ; # $`, and a dot or
  * space where a file system treats it in a way of its own: at the beginning or the end.
@@ -58,6 +61,11 @@ export function headName(sequence: number): string {
 export function sequenceOf(fileName: string): number | undefined {
   const digits = /^(\d{6,16})_.*\.json$/s.exec(fileName)?.[1];
   return digits === undefined ? undefined : Number(digits);
+}
+
+/** The name whose folder this is, `undefined` where the folder's name does not tell. */
+export function nameOf(segment: string): string | undefined {
+  return segment.includes("%") ? undefined : segment;
 }
 
 /** The sequence in the name of a head, `undefined` if it is none. */

@@ -70,7 +70,8 @@ export interface Chains {
  * @param textOf The text that the store keeps of a change; by default all of it, as JSON.
  */
 export function makeChains(
-  textOf: (change: StoredChange) => string = JSON.stringify,
+  textOf: (change: StoredChange, record: CheckpointRecord) => string = (change) =>
+    JSON.stringify(change),
 ): Chains {
   const chains = new Map<string, Chain>();
 
@@ -94,7 +95,7 @@ export function makeChains(
       const isLong = chain.begun + chain.changes >= 2 * chain.whole ||
         chain.count >= LONGEST_CHAIN;
       if (!follows || isLong || chain.whole <= SMALL) return undefined;
-      const text = textOf(toStoredChange(record, change, chain));
+      const text = textOf(toStoredChange(record, change, chain), record);
       if (text.length * 2 > chain.whole) return undefined;
       return { base: chain.base, since: chain.last, text, growth: growthOf(change) };
     },

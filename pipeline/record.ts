@@ -120,7 +120,9 @@ export function recordFromText(text: string, where: string, savedAt: string): Ch
 }
 
 /** What `listRuns` tells of a run whose latest checkpoint is this. */
-export function summarize(record: LoadedRecord): RunSummary {
+export function summarize(
+  record: Pick<LoadedRecord, Exclude<keyof RunSummary, "pauses"> | "pendingEdges">,
+): RunSummary {
   return {
     pipelineName: record.pipelineName,
     runId: record.runId,
