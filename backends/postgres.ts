@@ -12,6 +12,7 @@ import {
   type RunSummary,
 } from "../pipeline/checkpointer.ts";
 import { summarize } from "../pipeline/record.ts";
+import { refuseBelow, requireOne } from "./options.ts";
 import {
   type DenoClient,
   type DenoPool,
@@ -22,10 +23,9 @@ import {
   runnerFor,
   type RunSql,
 } from "./postgres_client.ts";
-import { PostgresError, reasonOf, sqlStateOf } from "./postgres_error.ts";
+import { isPassing, PostgresError, reasonOf, sqlStateOf } from "./postgres_error.ts";
 import { keyOf } from "./postgres_names.ts";
 import { makePool, type Pool } from "./postgres_pool.ts";
-import { answered, retrying } from "./postgres_retry.ts";
 import { fromRow, toRow } from "./postgres_row.ts";
 import {
   checkTableName,
@@ -42,6 +42,7 @@ import {
   saveSql,
 } from "./postgres_sql.ts";
 import { parseUrl } from "./postgres_url.ts";
+import { answered, retrying } from "./retry.ts";
 
 export { PostgresError, postgresSchema };
 export type { DenoClient, DenoPool, NodeClient, PostgresClient, PostgresJsClient };
@@ -114,11 +115,7 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
   constructor(options: PostgresCheckpointerOptions) {
     const { url, client, tableName = "firefly_checkpoints" } = options;
     const { poolSize = 3, retryForMs = 15_000, timeoutMs = 30_000 } = options;
-    if ((url === undefined) === (client === undefined)) {
-      throw new TypeError(
-        "Cannot make a PostgresCheckpointer: pass exactly one of `url` and `client`",
-      );
-    }
+    requireOne("PostgresCheckpointer", options);
     checkTableName(tableName);
     refuseBelow(1, poolSize, "poolSize");
     refuseBelow(0, retryForMs, "retryForMs");
@@ -196,7 +193,7 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
     }
     try {
       await this.#ensureTable();
-      return await retrying(this.#retryForMs, () => this.#run(sql));
+      return await retrying(this.#retryForMs, isPassing, () => this.#run(sql));
     } catch (cause) {
       if (cause instanceof PostgresError || cause instanceof TypeError) throw cause;
       throw new PostgresError(`Cannot ${what} in table ${this.#tableName}: ${reasonOf(cause)}`, {
@@ -217,7 +214,11 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
   }
 
   async #prepareTable(): Promise<void> {
-    const rows = await retrying(this.#retryForMs, () => this.#run(columnsSql(this.#tableName)));
+    const rows = await retrying(
+      this.#retryForMs,
+      isPassing,
+      () => this.#run(columnsSql(this.#tableName)),
+    );
     const types = new Map(rows.map(({ name, type }) => [String(name), String(type)]));
     const isMissing = [...COLUMNS.keys()].some((column) => !types.has(column));
     for (const [column, type] of COLUMNS) {
@@ -234,7 +235,7 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
 
   async #createTable(): Promise<void> {
     try {
-      await retrying(this.#retryForMs, () => this.#run(createSql(this.#tableName)));
+      await retrying(this.#retryForMs, isPassing, () => this.#run(createSql(this.#tableName)));
     } catch (cause) {
       // 42501 is insufficient_privilege.
       const advice = sqlStateOf(cause) === "42501"
@@ -256,11 +257,4 @@ function runnerWithin(timeoutMs: number, client: unknown): RunSql {
 async function runKey(pipelineName: string, runId: string): Promise<RunKey> {
   const [pipeline, run] = await Promise.all([keyOf(pipelineName), keyOf(runId)]);
   return { pipeline, run };
-}
-
-function refuseBelow(least: number, value: number, option: string): void {
-  if (typeof value === "number" && value >= least) return;
-  throw new RangeError(
-    `Cannot use ${value} as ${option}: it must be a number of at least ${least}`,
-  );
 }

@@ -7,8 +7,8 @@
 
 import { type DenoClient, isRow, type Row } from "./postgres_client.ts";
 import { isConnectionLost, PostgresError } from "./postgres_error.ts";
-import { answered } from "./postgres_retry.ts";
 import { type ConnectionOptions, withEnvironment } from "./postgres_url.ts";
+import { answered } from "./retry.ts";
 
 /** A connection of our own. */
 export interface Connection extends DenoClient {

@@ -5,8 +5,6 @@
  * @module
  */
 
-import { isPassing } from "./postgres_error.ts";
-
 const FIRST_DELAY_MS = 10;
 const LONGEST_DELAY_MS = 1_000;
 
@@ -14,9 +12,14 @@ const LONGEST_DELAY_MS = 1_000;
  * Does some work, and again after failures that pass, with growing random delays.
  *
  * @param forMs No try begins later than so many milliseconds after the first.
+ * @param isPassing Whether the same work may well succeed after an error.
  * @throws What the last try threw.
  */
-export async function retrying<T>(forMs: number, work: () => Promise<T>): Promise<T> {
+export async function retrying<T>(
+  forMs: number,
+  isPassing: (error: unknown) => boolean,
+  work: () => Promise<T>,
+): Promise<T> {
   const deadline = performance.now() + forMs;
   for (let delayMs = FIRST_DELAY_MS;; delayMs = Math.min(delayMs * 2, LONGEST_DELAY_MS)) {
     try {
@@ -33,7 +36,7 @@ export async function retrying<T>(forMs: number, work: () => Promise<T>): Promis
  * Waits for an answer, but not for ever: a server that is gone without a word, and some drivers
  * whose connections are ended, never give one.
  *
- * @throws {Deno.errors.TimedOut} If there is none in time; the statement may have had its effect.
+ * @throws {Deno.errors.TimedOut} If there is none in time; what was asked may have had its effect.
  */
 export async function answered<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {
   const late = Promise.withResolvers<never>();
