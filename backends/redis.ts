@@ -38,7 +38,7 @@ import {
 import { type RunScript, runScript, textOf, textsOf } from "./redis_script.ts";
 import { summaryOf } from "./redis_summary.ts";
 import { parseUrl } from "./redis_url.ts";
-import { answered, retrying } from "./retry.ts";
+import { makeWatch, retrying } from "./retry.ts";
 
 export { RedisError };
 export type {
@@ -99,7 +99,8 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
     if (url === undefined) {
       const { send, isCluster } = connectionOf(client);
       checkKeyPrefix(keyPrefix, isCluster);
-      this.#send = (words, key) => answered(send(words, key), timeoutMs);
+      const answered = makeWatch(timeoutMs);
+      this.#send = (words, key) => answered(send(words, key));
     } else {
       checkKeyPrefix(keyPrefix, false);
       this.#own = ownConnection(parseUrl(url), timeoutMs);
@@ -130,9 +131,9 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
     const place = await this.#placeOf(pipelineName, runId);
     const { head, expiring, member } = place.keys;
     const run = this.#running("load a run");
-    const [standing, text] = textsOf(await run(LATEST, [head, expiring], [member]));
-    if (text !== undefined) return recordFromText(text, whereOf(place), "");
-    if (standing === "known") {
+    const told = textOf(await run(LATEST, [head, expiring], [member])) ?? "";
+    if (told.startsWith("{")) return recordFromText(told, whereOf(place), "");
+    if (told === "known") {
       throw new RedisError(
         `Cannot load ${
           whereOf(place)
@@ -140,7 +141,7 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
           "set maxmemory-policy to noeviction or volatile-ttl, and look for who deletes keys",
       );
     }
-    if (standing === "expired") return undefined;
+    if (told === "expired") return undefined;
     for await (const { record } of oldRecordsOf(run, place)) return record;
     return undefined;
   }
@@ -206,6 +207,7 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
     const node = encodeName(record.nodeId);
     const entry = entryOf(record.sequence, typeof node === "string" ? node : await node);
     const { head, index, runs, expiring, member } = keys;
+    const text = recordToText(record);
     const answer = await this.#running(what)(
       SAVE,
       [head, index, `${keys.run}:${entry}`, runs, expiring, raw.runs],
@@ -217,8 +219,8 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
         member,
         raw.member,
         record.status,
-        summaryOf(record),
-        recordToText(record),
+        summaryOf(record, text),
+        text,
         this.#ttl,
         record.paused ? "paused" : "",
         anew,

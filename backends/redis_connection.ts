@@ -10,7 +10,7 @@ import { inBatches, type PipeliningClient } from "./redis_batches.ts";
 import type { SendCommand } from "./redis_client.ts";
 import { isConnectionLost, RedisError } from "./redis_error.ts";
 import type { ConnectionOptions } from "./redis_url.ts";
-import { answered } from "./retry.ts";
+import { makeWatch, type Watch } from "./retry.ts";
 
 /** A connection that is opened when it is needed, and anew when it was lost. */
 export interface OwnConnection {
@@ -34,13 +34,14 @@ interface Link {
 /** Connects to a server when that is needed. What gives no answer for `timeoutMs` counts as lost. */
 export function ownConnection(options: ConnectionOptions, timeoutMs: number): OwnConnection {
   const running = new Set<Promise<unknown>>();
+  const answered = makeWatch(timeoutMs);
   let current: Promise<Link> | undefined;
 
   const sendNow: SendCommand = async (words, key) => {
-    const mine = current ??= open(options, timeoutMs);
+    const mine = current ??= open(options, answered);
     try {
       const { send } = await mine;
-      return await answered(send(words, key), timeoutMs);
+      return await answered(send(words, key));
     } catch (error) {
       if (isConnectionLost(error)) {
         if (current === mine) current = undefined;
@@ -65,10 +66,10 @@ export function ownConnection(options: ConnectionOptions, timeoutMs: number): Ow
   };
 }
 
-async function open(options: ConnectionOptions, timeoutMs: number): Promise<Link> {
+async function open(options: ConnectionOptions, answered: Watch): Promise<Link> {
   const opening = connect(options);
   try {
-    const client = await answered(opening, timeoutMs);
+    const client = await answered(opening);
     return { client, send: inBatches(client) };
   } catch (error) {
     // One that opens after all is of no use to anybody.

@@ -5,7 +5,7 @@
  * | --- | --- | --- |
  * | `<prefix>:<pipeline>:<run>:<sequence, 6 digits>_<node>` | string | a checkpoint as JSON |
  * | `<prefix>:<pipeline>:runs` | sorted set | run ids by time of the last save, in seconds |
- * | `<prefix>:<pipeline>:expiring` | sorted set | run ids by time of expiry, in seconds |
+ * | `<prefix>:<pipeline>:expiring` | sorted set | run ids by the earliest time of expiry |
  * | `<prefix>:<pipeline>:<run>:head` | hash | what is known of the latest checkpoint |
  * | `<prefix>:<pipeline>:<run>:index` | sorted set | the last parts of checkpoints' keys by sequence |
  *
@@ -22,7 +22,7 @@ export interface PipelineKeys {
   readonly base: string;
   /** Runs by time of the last save. */
   readonly runs: string;
-  /** Runs by time of expiry; those that do not expire are not in it. */
+  /** Runs that may expire, by the earliest time at which that can be. */
   readonly expiring: string;
 }
 

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { FOREIGN, STANDING } from "./redis_lua_helpers.ts";
 import { makeScript } from "./redis_script.ts";
 
 /**
@@ -21,21 +22,23 @@ import { makeScript } from "./redis_script.ts";
  * Everything is checked before the first write, and that is a SET: it is refused when memory is
  * full, and after a first write nothing is. What is older than the latest checkpoint gets no longer
  * to live than the latest has.
+ *
+ * What is no matter of this checkpoint is left to some saves: the end of expired runs to the first
+ * one of a run, that of expired checkpoints to every eighth. Each does more than comes up meanwhile.
  */
 export const SAVE = makeScript(`
 local head, index, checkpoint, runs, expiring, rawRuns = unpack(KEYS)
 local sequence, entry, writer, member, rawMember, status, summary, text, ttl, paused, anew =
   unpack(ARGV)
-local time = now()
-local latest = redis.pcall('HMGET', head, 'sequence', 'entry', 'writer', 'status', 'ttl')
-local oldest = redis.pcall('ZRANGE', index, 0, 1)
-local due = redis.pcall('ZRANGEBYSCORE', expiring, '-inf', time, 'LIMIT', 0, 2)
-local count = redis.pcall('ZCARD', runs)
-local kind = redis.call('TYPE', checkpoint).ok
-local failed = latest.err and latest or oldest.err and oldest or due.err and due
-  or type(count) == 'table' and count
-if failed or kind ~= 'none' and kind ~= 'string' then
-  return foreignAmong({'hash', 'zset', 'string', 'zset', 'zset'}) or failed
+local function refused(reply)
+  ${FOREIGN}
+  return foreignAmong({'hash', 'zset', 'string', 'zset', 'zset'}) or reply
+end
+local latest = redis.pcall('HMGET', head, 'sequence', 'entry', 'writer', 'ttl')
+if latest.err then return refused(latest) end
+for i = 2, 4, 2 do
+  local count = redis.pcall('ZCARD', KEYS[i])
+  if type(count) == 'table' then return refused(count) end
 end
 
 local number, stored, last = tonumber(sequence), tonumber(latest[1] or nil), latest[2]
@@ -43,14 +46,23 @@ if stored then
   if number < stored or (number == stored and writer ~= latest[3]) then return 'conflict' end
 elseif anew == '' and (number > 0 or redis.call('ZSCORE', runs, member)
     or redis.call('ZSCORE', rawRuns, rawMember)) then
+  ${STANDING}
   if standing(head, expiring, member) == 'unknown' then return 'unknown' end
 end
 
+local clock = redis.call('TIME')
+local time = clock[1] + clock[2] / 1000000
 local deadline = ttl ~= '' and string.format('%.0f', time * 1000 + ttl)
 local expires = deadline and paused == ''
-local run = before(head, 'head')
-if expires then redis.call('SET', checkpoint, text, 'PXAT', deadline)
-else redis.call('SET', checkpoint, text) end
+local isAwaited = stored and latest[4] ~= ''
+if not isAwaited then
+  local foreign = refused()
+  if foreign then return foreign end
+end
+local written = expires and redis.pcall('SET', checkpoint, text, 'PXAT', deadline, 'GET')
+  or not expires and redis.pcall('SET', checkpoint, text, 'GET')
+if type(written) == 'table' and written.err then return refused(written) end
+if not stored then redis.call('UNLINK', index) end
 redis.call('HSET', head, 'sequence', sequence, 'entry', entry, 'writer', writer,
   'status', status, 'ttl', expires and ttl or '', 'summary', summary)
 redis.call('ZADD', index, sequence, entry)
@@ -58,46 +70,49 @@ redis.call('ZADD', runs, time, member)
 if expires then
   redis.call('PEXPIREAT', head, deadline)
   redis.call('PEXPIREAT', index, deadline)
-  redis.call('ZADD', expiring, deadline / 1000, member)
+  if not isAwaited then redis.call('ZADD', expiring, deadline / 1000, member) end
 else
   redis.call('PERSIST', head)
   redis.call('PERSIST', index)
-  redis.call('ZREM', expiring, member)
 end
 
+local run = string.sub(head, 1, -1 - #'head')
 if last and last ~= entry then
   if stored == number then
     redis.call('UNLINK', run .. last)
     redis.call('ZREM', index, last)
-  elseif deadline and latest[5] ~= ttl then
+  elseif deadline and latest[4] ~= ttl then
     local left = redis.call('PTTL', run .. last)
     if left == -1 or left > tonumber(ttl) then redis.call('PEXPIREAT', run .. last, deadline) end
   end
 end
--- No save adds more than one checkpoint or run, so two at a time cannot fall behind.
-if oldest[1] and redis.call('EXISTS', run .. oldest[1], run .. (oldest[2] or oldest[1])) < 2 then
-  for _, old in ipairs(oldest) do
-    if redis.call('EXISTS', run .. old) == 0 then redis.call('ZREM', index, old) end
+if number % 8 == 0 then
+  for _, oldest in ipairs(redis.call('ZRANGE', index, 0, 15)) do
+    if redis.call('EXISTS', run .. oldest) == 0 then redis.call('ZREM', index, oldest) end
   end
 end
-local pipeline = before(runs, 'runs')
-for _, over in ipairs(due) do
-  if over ~= member then
-    redis.call('ZREM', expiring, over)
-    if redis.call('EXISTS', pipeline .. over .. ':head') == 0 then redis.call('ZREM', runs, over) end
+if not stored then
+  local pipeline = string.sub(runs, 1, -1 - #'runs')
+  for _, due in ipairs(redis.call('ZRANGEBYSCORE', expiring, '-inf', time, 'LIMIT', 0, 4)) do
+    local left = redis.call('PTTL', pipeline .. due .. ':head')
+    if left > 0 then redis.call('ZADD', expiring, time + left / 1000, due)
+    else redis.call('ZREM', expiring, due) end
+    if left == -2 then redis.call('ZREM', runs, due) end
   end
 end
 return 'saved'
 `);
 
 /**
- * Reads the latest checkpoint. Keys: head, expiring. Arguments: member. Answers the run's standing
- * and the checkpoint's text; no text where the run is known but its checkpoint is gone.
+ * Reads the latest checkpoint. Keys: head, expiring. Arguments: member. Answers its text, or where
+ * there is none the run's standing, which is `known` if the checkpoint alone is gone.
  */
 export const LATEST = makeScript(`
 local entry = redis.call('HGET', KEYS[1], 'entry')
-if entry then return {'known', redis.call('GET', before(KEYS[1], 'head') .. entry)} end
-return {standing(KEYS[1], KEYS[2], ARGV[1])}
+local text = entry and redis.call('GET', string.sub(KEYS[1], 1, -1 - #'head') .. entry)
+if text then return text end
+${STANDING}
+return standing(KEYS[1], KEYS[2], ARGV[1])
 `);
 
 /**
@@ -106,8 +121,9 @@ return {standing(KEYS[1], KEYS[2], ARGV[1])}
  * standing, then the entry and the text of each; an expired one has no text.
  */
 export const HISTORY = makeScript(`
+${STANDING}
 local page = {standing(KEYS[1], KEYS[3], ARGV[1])}
-local run, size = before(KEYS[2], 'index'), 0
+local run, size = string.sub(KEYS[2], 1, -1 - #'index'), 0
 for _, entry in ipairs(redis.call('ZREVRANGEBYSCORE', KEYS[2], ARGV[2], '-inf', 'LIMIT', 0, ARGV[3])) do
   local text = redis.call('GET', run .. entry)
   page[#page + 1] = entry
@@ -122,21 +138,25 @@ return page
  * Tells runs, the one saved last first. Keys: runs, expiring. Arguments: the highest and the lowest
  * score as ZREVRANGEBYSCORE takes them, how many to skip, how many to look at, the wanted status or
  * `""`. Answers how many were looked at, the first and the last one's score, then for each run of interest its
- * member, score, and either its standing or, where it is known, its summary.
+ * member, score, and either its summary, its latest checkpoint where it has none apart, or its
+ * standing.
  */
 export const LIST = makeScript(`
+${STANDING}
 local highest, lowest, skipped, most, wanted = unpack(ARGV)
 local members = redis.call('ZREVRANGEBYSCORE', KEYS[1], highest, lowest, 'WITHSCORES',
   'LIMIT', skipped, most)
 local page = {tostring(#members / 2), members[2] or '', members[#members] or ''}
-local pipeline = before(KEYS[1], 'runs')
+local pipeline = string.sub(KEYS[1], 1, -1 - #'runs')
 for i = 1, #members, 2 do
   local head = pipeline .. members[i] .. ':head'
-  local found = redis.call('HMGET', head, 'status', 'summary')
+  local found = redis.call('HMGET', head, 'status', 'summary', 'entry')
   if not found[1] or wanted == '' or found[1] == wanted then
     page[#page + 1] = members[i]
     page[#page + 1] = members[i + 1]
-    page[#page + 1] = found[2] or standing(head, KEYS[2], members[i])
+    page[#page + 1] = found[2] ~= '' and found[2]
+      or found[3] and redis.call('GET', pipeline .. members[i] .. ':' .. found[3])
+      or standing(head, KEYS[2], members[i])
   end
 end
 return page
@@ -147,7 +167,7 @@ return page
  * Arguments: each member and the score that it had.
  */
 export const FORGET = makeScript(`
-local pipeline = before(KEYS[1], 'runs')
+local pipeline = string.sub(KEYS[1], 1, -1 - #'runs')
 for i = 1, #ARGV, 2 do
   local score = redis.call('ZSCORE', KEYS[1], ARGV[i])
   if score and tonumber(score) == tonumber(ARGV[i + 1])
@@ -166,8 +186,9 @@ return 'forgotten'
  * long as there is more, then what the run's standing was.
  */
 export const DELETE = makeScript(`
+${STANDING}
 local head, index, runs, expiring, rawRuns = unpack(KEYS)
-local run, most = before(index, 'index'), tonumber(ARGV[3])
+local run, most = string.sub(index, 1, -1 - #'index'), tonumber(ARGV[3])
 local last = redis.call('ZCARD', index) > most and most - 1 or -1
 for _, entry in ipairs(redis.call('ZRANGE', index, 0, last)) do redis.call('UNLINK', run .. entry) end
 if last >= 0 then

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { FOREIGN } from "./redis_lua_helpers.ts";
 import { makeScript } from "./redis_script.ts";
 
 /**
@@ -38,6 +39,7 @@ export const SCORE = makeScript(`return redis.call('ZSCORE', KEYS[1], ARGV[1])`)
  * then sequence and entry of every record. Older records get no longer to live than new ones have.
  */
 export const ADOPT = makeScript(`
+${FOREIGN}
 local foreign = foreignAmong({'hash', 'zset', 'zset', 'zset', 'zset'})
 if foreign then return foreign end
 local head, index, runs, expiring, rawRuns = unpack(KEYS, 1, 5)
@@ -58,7 +60,8 @@ for i = 6, #KEYS, 2 do
     redis.call('ZADD', index, sequence, entry)
   end
 end
-local time = now()
+local clock = redis.call('TIME')
+local time = clock[1] + clock[2] / 1000000
 local left = redis.call('PTTL', KEYS[7])
 if left >= 0 then
   local deadline = string.format('%.0f', time * 1000 + left)

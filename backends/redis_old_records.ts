@@ -7,7 +7,7 @@
  */
 
 import type { CheckpointRecord } from "../pipeline/checkpointer.ts";
-import { recordFromText } from "../pipeline/record.ts";
+import { recordFromText, recordToText } from "../pipeline/record.ts";
 import type { PipelineKeys, RunPlace } from "./redis_keys.ts";
 import { encodeName, entryOf } from "./redis_names.ts";
 import { ADOPT, READ, REMOVE, SCORE, SEARCH } from "./redis_old_lua.ts";
@@ -83,7 +83,13 @@ export async function adopt(run: RunScript, place: RunPlace, ttl: string): Promi
     ADOPT,
     [keys.head, keys.index, keys.runs, keys.expiring, raw.runs, ...moves.flatMap((it) => it.keys)],
     [
-      ...[keys.member, raw.member, ttl, latest.record.status, summaryOf(latest.record)],
+      ...[
+        keys.member,
+        raw.member,
+        ttl,
+        latest.record.status,
+        summaryOf(latest.record, recordToText(latest.record)),
+      ],
       ...moves.flatMap((it) => it.args),
     ],
   );

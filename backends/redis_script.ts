@@ -22,40 +22,8 @@ export type Keys = readonly [string, ...string[]];
 /** Runs a script; comes back with what it answered. */
 export type RunScript = (script: Script, keys: Keys, args: readonly string[]) => Promise<unknown>;
 
-/** Helpers of several scripts. */
-const COMMON = `
-local function now()
-  local time = redis.call('TIME')
-  return time[1] + time[2] / 1000000
-end
-
--- What a key begins with whose last part is known.
-local function before(key, last)
-  return string.sub(key, 1, -1 - #last)
-end
-
--- Whether there is a run: 'known', 'expired', or 'unknown' where only a search can tell.
-local function standing(head, expiring, member)
-  if redis.call('EXISTS', head) == 1 then return 'known' end
-  local due = redis.call('ZSCORE', expiring, member)
-  return due and tonumber(due) <= now() and 'expired' or 'unknown'
-end
-
--- An error about the first key that holds something else than it should.
-local function foreignAmong(types)
-  for i, wanted in ipairs(types) do
-    local found = redis.call('TYPE', KEYS[i]).ok
-    if found ~= wanted and found ~= 'none' then
-      local which = KEYS[i] .. ' holds a ' .. found .. ', not a ' .. wanted
-      return redis.error_reply('WRONGTYPE ' .. which)
-    end
-  end
-end
-`;
-
-/** Makes a script that may use the helpers; its digest is computed when it is first used. */
-export function makeScript(body: string): Script {
-  const text = COMMON + body;
+/** Makes a script; its digest is computed when it is first used. */
+export function makeScript(text: string): Script {
   let sha: Promise<string> | undefined;
   return {
     text,

@@ -1,0 +1,28 @@
+/**
+ * Functions of several scripts. They stand where they are needed, and not before: making one takes
+ * time at every call.
+ *
+ * @module
+ */
+
+/**
+ * Whether there is a run: `known`, `expired`, or `unknown` where only a search can tell. A run that
+ * may expire waits among the expiring ones until somebody meets it there and finds it gone.
+ */
+export const STANDING = `
+local function standing(head, expiring, member)
+  if redis.call('EXISTS', head) == 1 then return 'known' end
+  return redis.call('ZSCORE', expiring, member) and 'expired' or 'unknown'
+end`;
+
+/** An error about the first key that holds something else than it should; `nil` if there is none. */
+export const FOREIGN = `
+local function foreignAmong(types)
+  for i, wanted in ipairs(types) do
+    local found = redis.call('TYPE', KEYS[i]).ok
+    if found ~= wanted and found ~= 'none' then
+      local which = KEYS[i] .. ' holds a ' .. found .. ', not a ' .. wanted
+      return redis.error_reply('WRONGTYPE ' .. which)
+    end
+  end
+end`;
