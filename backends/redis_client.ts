@@ -5,7 +5,7 @@
  */
 
 import { inBatches } from "./redis_batches.ts";
-import { has, type Method } from "./shape.ts";
+import { has } from "./shape.ts";
 
 /**
  * Sends one command; comes back with its reply, or throws its error reply.
@@ -65,6 +65,7 @@ export function connectionOf(client: unknown): Connection {
     return { isCluster, send: async ([command, ...args]) => await client.call(command, ...args) };
   }
   if (has(client, "sendCommand")) {
+    if (has(client, "pipeline")) return { isCluster: false, send: inBatches(client) };
     if (has(client, "nodeClient")) {
       // Never from a replica: it may not have the latest checkpoint yet.
       const isReadonly = false;
@@ -76,15 +77,13 @@ export function connectionOf(client: unknown): Connection {
     if (has(client, "multi")) {
       return { isCluster: false, send: async (words) => await client.sendCommand(words) };
     }
-    const isPlain = !has(client, "pipeline");
-    return { isCluster: false, send: isPlain ? oneByOne(client) : inBatches(client) };
+    return {
+      isCluster: false,
+      send: async ([command, ...args]) => await client.sendCommand(command, args),
+    };
   }
   throw new TypeError(
     "Cannot use this client for Redis: it must be a client of @db/redis, a Redis or Cluster of " +
       "ioredis, or a client or cluster of node-redis",
   );
-}
-
-function oneByOne(client: Method<"sendCommand">): SendCommand {
-  return async ([command, ...args]) => await client.sendCommand(command, args);
 }

@@ -1,0 +1,109 @@
+/**
+ * Checkpointers over every Redis driver, each on clients of its own.
+ *
+ * @module
+ */
+
+import { Redis } from "npm:ioredis@6.0.0";
+import { createClient } from "npm:redis@6.3.1";
+import { RedisCheckpointer } from "../backends/redis.ts";
+import { whyNoRedisDriver } from "./servers/registry.ts";
+
+/** What a test may choose about a checkpointer. */
+export interface ProbeOptions {
+  /** What keys begin with, unless it is the default. */
+  readonly keyPrefix?: string;
+  /** For how long a run is kept. */
+  readonly ttlSeconds?: number | null;
+  /** For how long a call is tried again. */
+  readonly retryForMs?: number;
+  /** How long a command may take. */
+  readonly timeoutMs?: number;
+}
+
+/** A checkpointer, and how to close all that belongs to it. */
+export interface Probe extends AsyncDisposable {
+  /** The checkpointer. */
+  readonly checkpointer: RedisCheckpointer;
+}
+
+/** A way to a server. */
+export interface Driver {
+  /** The package and what of it is used. */
+  readonly name: string;
+  /** Why it cannot be used here, if it cannot. */
+  readonly ignore?: string;
+  /** Whether the checkpointer opens and closes the connection. */
+  readonly ownsConnections?: boolean;
+  /** Opens a checkpointer as a process of its own would. */
+  open(url: string, options?: ProbeOptions): Promise<Probe>;
+}
+
+const reason = await whyNoRedisDriver();
+const ignore = reason === undefined ? {} : { ignore: reason };
+
+/** `@db/redis` with a connection that the checkpointer opens. */
+const BY_URL: Driver = {
+  name: "@db/redis by URL",
+  ownsConnections: true,
+  ...ignore,
+  open: (url, options) => probe(new RedisCheckpointer({ url, ...options })),
+};
+
+/** A client of ioredis. */
+export const IOREDIS: Driver = {
+  name: "ioredis",
+  open(url, options) {
+    const client = new Redis(url, { retryStrategy: (tries) => Math.min(tries * 10, 100) });
+    // Without a listener, it prints what it meets.
+    client.on("error", () => {});
+    return probe(new RedisCheckpointer({ client, ...options }), () => client.disconnect());
+  },
+};
+
+/** All drivers that can take a server's address. */
+export const DRIVERS: readonly Driver[] = [
+  BY_URL,
+  {
+    name: "@db/redis client",
+    ...ignore,
+    async open(url, options) {
+      const { connect } = await import("@db/redis");
+      const { hostname, port, pathname } = new URL(url);
+      const backoff = () => 20;
+      const client = await connect({ hostname, port, db: Number(pathname.slice(1)), backoff });
+      return probe(new RedisCheckpointer({ client, ...options }), () => client.close());
+    },
+  },
+  IOREDIS,
+  {
+    name: "node-redis",
+    async open(url, options) {
+      const client = createClient({ url, socket: { reconnectStrategy: 20 } });
+      // Without a listener, a lost connection ends the process.
+      client.on("error", () => {});
+      await client.connect();
+      return probe(new RedisCheckpointer({ client, ...options }), () => client.destroy());
+    },
+  },
+];
+
+/**
+ * A connection of the checkpointer's own, where `@db/redis` can be loaded: else a client that is
+ * told the same, so that faults are tested everywhere.
+ */
+export const OWN_OR_IOREDIS: Driver = reason === undefined ? BY_URL : IOREDIS;
+
+/** A checkpointer, and what else is to be closed. */
+export function probe(
+  checkpointer: RedisCheckpointer,
+  end?: () => void | Promise<void>,
+): Promise<Probe> {
+  return Promise.resolve({
+    checkpointer,
+    async [Symbol.asyncDispose]() {
+      await checkpointer[Symbol.asyncDispose]();
+      await end?.();
+    },
+  });
+}
