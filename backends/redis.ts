@@ -129,9 +129,9 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
   /** Yields the checkpoint with the highest sequence. */
   async loadLatest(pipelineName: string, runId: string): Promise<CheckpointRecord | undefined> {
     const place = await this.#placeOf(pipelineName, runId);
-    const { head, expiring, member } = place.keys;
+    const { index, expiring, member } = place.keys;
     const run = this.#running("load a run");
-    const told = textOf(await run(LATEST, [head, expiring], [member])) ?? "";
+    const told = textOf(await run(LATEST, [index, expiring], [member])) ?? "";
     if (told.startsWith("{")) return recordFromText(told, whereOf(place), "");
     if (told === "known") {
       throw new RedisError(
@@ -160,31 +160,28 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
   /** Yields every checkpoint of a run, newest first, some at a time. */
   async *history(pipelineName: string, runId: string): AsyncIterable<CheckpointRecord> {
     const place = await this.#placeOf(pipelineName, runId);
-    const { head, index, expiring, member } = place.keys;
+    const { index, expiring, member } = place.keys;
     const run = this.#running("read a history");
-    for (let below = "+inf", isFirst = true;; isFirst = false) {
-      const args = [member, below, ...HISTORY_PAGE];
-      const [standing, ...page] = textsOf(await run(HISTORY, [head, index, expiring], args));
-      if (page.length === 0) {
-        if (isFirst && standing === "unknown") {
-          for await (const { record } of oldRecordsOf(run, place)) yield record;
-        }
-        return;
+    let at = "";
+    do {
+      const args = [member, at, ...HISTORY_PAGE];
+      const [standing, next = "", ...texts] = textsOf(await run(HISTORY, [index, expiring], args));
+      if (at === "" && standing === "unknown") {
+        for await (const { record } of oldRecordsOf(run, place)) yield record;
       }
-      for (let at = 0; at < page.length; at += 2) {
-        const text = page[at + 1];
+      for (const text of texts) {
         if (text !== undefined) yield recordFromText(text, whereOf(place), "");
       }
-      below = `(${parseInt(page.at(-2) ?? "0")}`;
-    }
+      at = next;
+    } while (at !== "");
   }
 
   /** Removes all that is stored of a run. */
   async deleteRun(pipelineName: string, runId: string): Promise<void> {
     const place = await this.#placeOf(pipelineName, runId);
-    const { keys: { head, index, runs, expiring, member }, raw } = place;
+    const { keys: { index, runs, expiring, member }, raw } = place;
     const run = this.#running("delete a run");
-    const keys = [head, index, runs, expiring, raw.runs] as const;
+    const keys = [index, runs, expiring, raw.runs] as const;
     let answer: string | undefined;
     do {
       answer = textOf(await run(DELETE, keys, [member, raw.member, DELETE_PAGE]));
@@ -206,11 +203,11 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
   ): Promise<string | undefined> {
     const node = encodeName(record.nodeId);
     const entry = entryOf(record.sequence, typeof node === "string" ? node : await node);
-    const { head, index, runs, expiring, member } = keys;
+    const { index, runs, expiring, member } = keys;
     const text = recordToText(record);
     const answer = await this.#running(what)(
       SAVE,
-      [head, index, `${keys.run}:${entry}`, runs, expiring, raw.runs],
+      [index, `${keys.run}:${entry}`, runs, expiring, raw.runs],
       [
         String(record.sequence),
         entry,

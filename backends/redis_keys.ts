@@ -6,10 +6,14 @@
  * | `<prefix>:<pipeline>:<run>:<sequence, 6 digits>_<node>` | string | a checkpoint as JSON |
  * | `<prefix>:<pipeline>:runs` | sorted set | run ids by time of the last save, in seconds |
  * | `<prefix>:<pipeline>:expiring` | sorted set | run ids by the earliest time of expiry |
- * | `<prefix>:<pipeline>:<run>:head` | hash | what is known of the latest checkpoint |
- * | `<prefix>:<pipeline>:<run>:index` | sorted set | the last parts of checkpoints' keys by sequence |
+ * | `<prefix>:<pipeline>:<run>:index` | hash | what is known of a run, as told below |
  *
  * No encoded name holds a `:` and no checkpoint's last part is a word, so no two keys are the same.
+ *
+ * The fields of an index are `sequence`, `entry` (the last part of its key), `writer`, `status`,
+ * `ttl` (in milliseconds, empty if it does not expire) and `summary` of the latest checkpoint;
+ * `oldest`, the sequence of the oldest one that is there; and for each checkpoint its entry by its
+ * sequence. Where sequences have a gap, `>5` is what follows 5, and `<9` what comes before 9.
  *
  * @module
  */
@@ -32,9 +36,7 @@ export interface RunKeys extends PipelineKeys {
   readonly member: string;
   /** What keys of its checkpoints begin with, without the colon. */
   readonly run: string;
-  /** The latest checkpoint's sequence, place, writer, status and summary. */
-  readonly head: string;
-  /** The places of all checkpoints. */
+  /** What is known of it. */
   readonly index: string;
 }
 
@@ -90,5 +92,5 @@ function pipelineKeys(prefix: string, pipeline: string): PipelineKeys {
 function runKeys(prefix: string, pipeline: string, member: string): RunKeys {
   const keys = pipelineKeys(prefix, pipeline);
   const run = `${keys.base}:${member}`;
-  return { ...keys, member, run, head: `${run}:head`, index: `${run}:index` };
+  return { ...keys, member, run, index: `${run}:index` };
 }

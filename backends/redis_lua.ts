@@ -14,7 +14,7 @@ import { makeScript } from "./redis_script.ts";
 /**
  * Saves a checkpoint.
  *
- * Keys: head, index, checkpoint, runs, expiring, and the runs of the Python framework. Arguments:
+ * Keys: index, checkpoint, runs, expiring, and the runs of the Python framework. Arguments:
  * sequence, entry, writer, member, the member's raw name, status, summary, text, time to live in
  * milliseconds or `""`, `"paused"` or `""`, `"anew"` where the run is known to be new or `""`.
  * Answers `saved`, `conflict`, or `unknown` where an older store has to be searched first.
@@ -27,18 +27,18 @@ import { makeScript } from "./redis_script.ts";
  * one of a run, that of expired checkpoints to every eighth. Each does more than comes up meanwhile.
  */
 export const SAVE = makeScript(`
-local head, index, checkpoint, runs, expiring, rawRuns = unpack(KEYS)
+local index, checkpoint, runs, expiring, rawRuns = unpack(KEYS)
 local sequence, entry, writer, member, rawMember, status, summary, text, ttl, paused, anew =
   unpack(ARGV)
-local function refused(reply)
+local latest = redis.pcall('HMGET', index, 'sequence', 'entry', 'writer', 'ttl')
+local count = redis.pcall('ZCARD', runs)
+local isAwaited = latest[1] and latest[4] ~= ''
+if not isAwaited or type(count) == 'table' then
   ${FOREIGN}
-  return foreignAmong({'hash', 'zset', 'string', 'zset', 'zset'}) or reply
-end
-local latest = redis.pcall('HMGET', head, 'sequence', 'entry', 'writer', 'ttl')
-if latest.err then return refused(latest) end
-for i = 2, 4, 2 do
-  local count = redis.pcall('ZCARD', KEYS[i])
-  if type(count) == 'table' then return refused(count) end
+  local foreign = foreignAmong({'hash', 'string', 'zset', 'zset', 'zset'})
+  if foreign then return foreign end
+  if latest.err then return latest end
+  if type(count) == 'table' then return count end
 end
 
 local number, stored, last = tonumber(sequence), tonumber(latest[1] or nil), latest[2]
@@ -47,89 +47,98 @@ if stored then
 elseif anew == '' and (number > 0 or redis.call('ZSCORE', runs, member)
     or redis.call('ZSCORE', rawRuns, rawMember)) then
   ${STANDING}
-  if standing(head, expiring, member) == 'unknown' then return 'unknown' end
+  if standing(index, expiring, member) == 'unknown' then return 'unknown' end
 end
 
 local clock = redis.call('TIME')
 local time = clock[1] + clock[2] / 1000000
 local deadline = ttl ~= '' and string.format('%.0f', time * 1000 + ttl)
 local expires = deadline and paused == ''
-local isAwaited = stored and latest[4] ~= ''
-if not isAwaited then
-  local foreign = refused()
-  if foreign then return foreign end
+local written
+if expires then written = redis.pcall('SET', checkpoint, text, 'PXAT', deadline, 'GET')
+else written = redis.pcall('SET', checkpoint, text, 'GET') end
+if type(written) == 'table' and written.err then
+  ${FOREIGN}
+  return foreignAmong({'hash', 'string'}) or written
 end
-local written = expires and redis.pcall('SET', checkpoint, text, 'PXAT', deadline, 'GET')
-  or not expires and redis.pcall('SET', checkpoint, text, 'GET')
-if type(written) == 'table' and written.err then return refused(written) end
-if not stored then redis.call('UNLINK', index) end
-redis.call('HSET', head, 'sequence', sequence, 'entry', entry, 'writer', writer,
-  'status', status, 'ttl', expires and ttl or '', 'summary', summary)
-redis.call('ZADD', index, sequence, entry)
+redis.call('HSET', index, 'sequence', sequence, 'entry', entry, 'writer', writer,
+  'status', status, 'ttl', expires and ttl or '', 'summary', summary, sequence, entry)
 redis.call('ZADD', runs, time, member)
 if expires then
-  redis.call('PEXPIREAT', head, deadline)
   redis.call('PEXPIREAT', index, deadline)
   if not isAwaited then redis.call('ZADD', expiring, deadline / 1000, member) end
-else
-  redis.call('PERSIST', head)
-  redis.call('PERSIST', index)
-end
+else redis.call('PERSIST', index) end
 
-local run = string.sub(head, 1, -1 - #'head')
-if last and last ~= entry then
-  if stored == number then
-    redis.call('UNLINK', run .. last)
-    redis.call('ZREM', index, last)
-  elseif deadline and latest[4] ~= ttl then
-    local left = redis.call('PTTL', run .. last)
-    if left == -1 or left > tonumber(ttl) then redis.call('PEXPIREAT', run .. last, deadline) end
-  end
-end
-if number % 8 == 0 then
-  for _, oldest in ipairs(redis.call('ZRANGE', index, 0, 15)) do
-    if redis.call('EXISTS', run .. oldest) == 0 then redis.call('ZREM', index, oldest) end
-  end
-end
+local run = string.sub(index, 1, -1 - #'index')
 if not stored then
+  redis.call('HSET', index, 'oldest', sequence)
   local pipeline = string.sub(runs, 1, -1 - #'runs')
   for _, due in ipairs(redis.call('ZRANGEBYSCORE', expiring, '-inf', time, 'LIMIT', 0, 4)) do
-    local left = redis.call('PTTL', pipeline .. due .. ':head')
+    local left = redis.call('PTTL', pipeline .. due .. ':index')
     if left > 0 then redis.call('ZADD', expiring, time + left / 1000, due)
     else redis.call('ZREM', expiring, due) end
     if left == -2 then redis.call('ZREM', runs, due) end
+  end
+elseif stored == number then
+  if last ~= entry then redis.call('UNLINK', run .. last) end
+else
+  if number > stored + 1 then
+    redis.call('HSET', index, '>' .. latest[1], sequence, '<' .. sequence, latest[1])
+  end
+  if deadline and latest[4] ~= ttl then
+    local left = redis.call('PTTL', run .. last)
+    if left == -1 or left > tonumber(ttl) then redis.call('PEXPIREAT', run .. last, deadline) end
+  end
+  if number % 8 == 0 then
+    local oldest = redis.call('HGET', index, 'oldest')
+    for _ = 1, 16 do
+      local found = redis.call('HMGET', index, oldest, '>' .. oldest)
+      if redis.call('EXISTS', run .. found[1]) == 1 then break end
+      local following = found[2] or string.format('%.0f', oldest + 1)
+      redis.call('HDEL', index, oldest, '>' .. oldest, '<' .. following)
+      oldest = following
+    end
+    redis.call('HSET', index, 'oldest', oldest)
   end
 end
 return 'saved'
 `);
 
 /**
- * Reads the latest checkpoint. Keys: head, expiring. Arguments: member. Answers its text, or where
+ * Reads the latest checkpoint. Keys: index, expiring. Arguments: member. Answers its text, or where
  * there is none the run's standing, which is `known` if the checkpoint alone is gone.
  */
 export const LATEST = makeScript(`
 local entry = redis.call('HGET', KEYS[1], 'entry')
-local text = entry and redis.call('GET', string.sub(KEYS[1], 1, -1 - #'head') .. entry)
+local text = entry and redis.call('GET', string.sub(KEYS[1], 1, -1 - #'index') .. entry)
 if text then return text end
 ${STANDING}
 return standing(KEYS[1], KEYS[2], ARGV[1])
 `);
 
 /**
- * Reads some checkpoints, newest first. Keys: head, index, expiring. Arguments: member, the highest
- * sequence as ZREVRANGEBYSCORE takes it, how many, how many bytes end a page. Answers the run's
- * standing, then the entry and the text of each; an expired one has no text.
+ * Reads some checkpoints, newest first. Keys: index, expiring. Arguments: member, the sequence to
+ * begin with or `""`, how many, how many bytes end a page. Answers the run's standing, the sequence
+ * to go on with or `""`, then the texts; of one that expired there is none.
  */
 export const HISTORY = makeScript(`
 ${STANDING}
-local page = {standing(KEYS[1], KEYS[3], ARGV[1])}
-local run, size = string.sub(KEYS[2], 1, -1 - #'index'), 0
-for _, entry in ipairs(redis.call('ZREVRANGEBYSCORE', KEYS[2], ARGV[2], '-inf', 'LIMIT', 0, ARGV[3])) do
-  local text = redis.call('GET', run .. entry)
-  page[#page + 1] = entry
+local index, at, size = KEYS[1], ARGV[2], 0
+local page = {standing(index, KEYS[2], ARGV[1]), ''}
+local ends = redis.call('HMGET', index, 'sequence', 'oldest')
+if not ends[1] then return page end
+if at == '' then at = ends[1] end
+local run = string.sub(index, 1, -1 - #'index')
+while tonumber(at) >= tonumber(ends[2]) do
+  if #page - 2 >= tonumber(ARGV[3]) or size >= tonumber(ARGV[4]) then
+    page[2] = at
+    break
+  end
+  local found = redis.call('HMGET', index, at, '<' .. at)
+  local text = redis.call('GET', run .. found[1])
   page[#page + 1] = text
   if text then size = size + #text end
-  if size > tonumber(ARGV[4]) then break end
+  at = found[2] or string.format('%.0f', at - 1)
 end
 return page
 `);
@@ -137,9 +146,9 @@ return page
 /**
  * Tells runs, the one saved last first. Keys: runs, expiring. Arguments: the highest and the lowest
  * score as ZREVRANGEBYSCORE takes them, how many to skip, how many to look at, the wanted status or
- * `""`. Answers how many were looked at, the first and the last one's score, then for each run of interest its
- * member, score, and either its summary, its latest checkpoint where it has none apart, or its
- * standing.
+ * `""`. Answers how many were looked at, the first and the last one's score, then for each run of
+ * interest its member, score, and either its summary, its latest checkpoint where it has none
+ * apart, or its standing.
  */
 export const LIST = makeScript(`
 ${STANDING}
@@ -149,14 +158,14 @@ local members = redis.call('ZREVRANGEBYSCORE', KEYS[1], highest, lowest, 'WITHSC
 local page = {tostring(#members / 2), members[2] or '', members[#members] or ''}
 local pipeline = string.sub(KEYS[1], 1, -1 - #'runs')
 for i = 1, #members, 2 do
-  local head = pipeline .. members[i] .. ':head'
-  local found = redis.call('HMGET', head, 'status', 'summary', 'entry')
+  local run = pipeline .. members[i] .. ':'
+  local found = redis.call('HMGET', run .. 'index', 'status', 'summary', 'entry')
   if not found[1] or wanted == '' or found[1] == wanted then
     page[#page + 1] = members[i]
     page[#page + 1] = members[i + 1]
     page[#page + 1] = found[2] ~= '' and found[2]
-      or found[3] and redis.call('GET', pipeline .. members[i] .. ':' .. found[3])
-      or standing(head, KEYS[2], members[i])
+      or found[3] and redis.call('GET', run .. found[3])
+      or standing(run .. 'index', KEYS[2], members[i])
   end
 end
 return page
@@ -171,7 +180,7 @@ local pipeline = string.sub(KEYS[1], 1, -1 - #'runs')
 for i = 1, #ARGV, 2 do
   local score = redis.call('ZSCORE', KEYS[1], ARGV[i])
   if score and tonumber(score) == tonumber(ARGV[i + 1])
-      and redis.call('EXISTS', pipeline .. ARGV[i] .. ':head') == 0 then
+      and redis.call('EXISTS', pipeline .. ARGV[i] .. ':index') == 0 then
     redis.call('ZREM', KEYS[1], ARGV[i])
     redis.call('ZREM', KEYS[2], ARGV[i])
   end
@@ -181,22 +190,27 @@ return 'forgotten'
 
 /**
  * Removes a run, from the oldest checkpoint on: until the last call, what is left is a run. Keys:
- * head, index, runs, expiring, and the runs of the Python framework. Arguments: member, its raw
- * name, how many checkpoints at a time. Answers `more` as
- * long as there is more, then what the run's standing was.
+ * index, runs, expiring, and the runs of the Python framework. Arguments: member, its raw name, how
+ * many checkpoints at a time. Answers `more` as long as there is more, then what the run's standing
+ * was.
  */
 export const DELETE = makeScript(`
 ${STANDING}
-local head, index, runs, expiring, rawRuns = unpack(KEYS)
-local run, most = string.sub(index, 1, -1 - #'index'), tonumber(ARGV[3])
-local last = redis.call('ZCARD', index) > most and most - 1 or -1
-for _, entry in ipairs(redis.call('ZRANGE', index, 0, last)) do redis.call('UNLINK', run .. entry) end
-if last >= 0 then
-  redis.call('ZREMRANGEBYRANK', index, 0, last)
-  return 'more'
+local index, runs, expiring, rawRuns = unpack(KEYS)
+local run, was = string.sub(index, 1, -1 - #'index'), standing(index, expiring, ARGV[1])
+local ends = redis.call('HMGET', index, 'sequence', 'oldest')
+local at = ends[2]
+for left = tonumber(ARGV[3]), 0, -1 do
+  if not at then break end
+  if left == 0 then
+    redis.call('HSET', index, 'oldest', at)
+    return 'more'
+  end
+  local found = redis.call('HMGET', index, at, '>' .. at)
+  redis.call('UNLINK', run .. found[1])
+  at = at ~= ends[1] and (found[2] or string.format('%.0f', at + 1))
 end
-local was = standing(head, expiring, ARGV[1])
-redis.call('UNLINK', head, index)
+redis.call('UNLINK', index)
 redis.call('ZREM', runs, ARGV[1])
 redis.call('ZREM', expiring, ARGV[1])
 redis.call('ZREM', rawRuns, ARGV[2])

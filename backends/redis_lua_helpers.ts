@@ -10,8 +10,8 @@
  * may expire waits among the expiring ones until somebody meets it there and finds it gone.
  */
 export const STANDING = `
-local function standing(head, expiring, member)
-  if redis.call('EXISTS', head) == 1 then return 'known' end
+local function standing(index, expiring, member)
+  if redis.call('EXISTS', index) == 1 then return 'known' end
   return redis.call('ZSCORE', expiring, member) and 'expired' or 'unknown'
 end`;
 

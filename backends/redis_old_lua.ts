@@ -33,39 +33,42 @@ return 'removed'
 export const SCORE = makeScript(`return redis.call('ZSCORE', KEYS[1], ARGV[1])`);
 
 /**
- * Makes a run of ours of old records. Keys: head, index, runs, expiring, the runs of the Python
- * framework, then for every record, newest first, where it is and where it belongs. Arguments:
- * member, its raw name, time to live in milliseconds or `""`, the latest one's status and summary,
- * then sequence and entry of every record. Older records get no longer to live than new ones have.
+ * Makes a run of ours of old records. Keys: index, runs, expiring, the runs of the Python framework,
+ * then for every record, newest first, where it is and where it belongs. Arguments: member, its raw
+ * name, time to live in milliseconds or `""`, the latest one's status, its summary, then sequence
+ * and entry of every record. Older records get no longer to live than new ones have.
  */
 export const ADOPT = makeScript(`
 ${FOREIGN}
-local foreign = foreignAmong({'hash', 'zset', 'zset', 'zset', 'zset'})
+local foreign = foreignAmong({'hash', 'zset', 'zset', 'zset'})
 if foreign then return foreign end
-local head, index, runs, expiring, rawRuns = unpack(KEYS, 1, 5)
+local index, runs, expiring, rawRuns, newest = unpack(KEYS, 1, 5)
 local member, rawMember, ttl, status, summary = unpack(ARGV, 1, 5)
-if redis.call('EXISTS', head) == 1 or redis.call('EXISTS', KEYS[6]) == 0 then return 'changed' end
+if redis.call('EXISTS', index) == 1 or redis.call('EXISTS', newest) == 0 then return 'changed' end
 
-for i = 6, #KEYS, 2 do
-  local from, to, sequence, entry = KEYS[i], KEYS[i + 1], ARGV[i], ARGV[i + 1]
+local following
+for i = 5, #KEYS, 2 do
+  local from, to, sequence, entry = KEYS[i], KEYS[i + 1], ARGV[i + 1], ARGV[i + 2]
   if redis.call('EXISTS', from) == 1 then
     if from ~= to then redis.call('RENAME', from, to) end
-    local left = redis.call('PTTL', to)
-    if i == 6 then
-      redis.call('HSET', head, 'sequence', sequence, 'entry', entry, 'writer', '""',
-        'status', status, 'ttl', '', 'summary', summary)
-    elseif ttl ~= '' and (left == -1 or left > tonumber(ttl)) then
-      redis.call('PEXPIRE', to, ttl)
+    redis.call('HSET', index, sequence, entry, 'oldest', sequence)
+    if following then
+      redis.call('HSET', index, '>' .. sequence, following, '<' .. following, sequence)
+      local left = redis.call('PTTL', to)
+      if ttl ~= '' and (left == -1 or left > tonumber(ttl)) then redis.call('PEXPIRE', to, ttl) end
     end
-    redis.call('ZADD', index, sequence, entry)
+    following = sequence
   end
 end
+redis.call('HSET', index, 'sequence', ARGV[6], 'entry', ARGV[7], 'writer', '""',
+  'status', status, 'ttl', '', 'summary', summary)
 local clock = redis.call('TIME')
 local time = clock[1] + clock[2] / 1000000
-local left = redis.call('PTTL', KEYS[7])
+local left = redis.call('PTTL', KEYS[6])
 if left >= 0 then
   local deadline = string.format('%.0f', time * 1000 + left)
-  for _, key in ipairs({KEYS[7], head, index}) do redis.call('PEXPIREAT', key, deadline) end
+  redis.call('PEXPIREAT', KEYS[6], deadline)
+  redis.call('PEXPIREAT', index, deadline)
   redis.call('ZADD', expiring, deadline / 1000, member)
 end
 local score = redis.call('ZSCORE', rawRuns, rawMember) or time

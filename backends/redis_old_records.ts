@@ -81,7 +81,7 @@ export async function adopt(run: RunScript, place: RunPlace, ttl: string): Promi
   }));
   await run(
     ADOPT,
-    [keys.head, keys.index, keys.runs, keys.expiring, raw.runs, ...moves.flatMap((it) => it.keys)],
+    [keys.index, keys.runs, keys.expiring, raw.runs, ...moves.flatMap((it) => it.keys)],
     [
       ...[
         keys.member,
