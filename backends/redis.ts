@@ -129,9 +129,9 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
   /** Yields the checkpoint with the highest sequence. */
   async loadLatest(pipelineName: string, runId: string): Promise<CheckpointRecord | undefined> {
     const place = await this.#placeOf(pipelineName, runId);
-    const { index, expiring, member } = place.keys;
+    const { index, expiring } = place.keys;
     const run = this.#running("load a run");
-    const told = textOf(await run(LATEST, [index, expiring], [member])) ?? "";
+    const told = textOf(await run(LATEST, [index, expiring], [])) ?? "";
     if (told.startsWith("{")) return recordFromText(told, whereOf(place), "");
     if (told === "known") {
       throw new RedisError(
@@ -160,11 +160,11 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
   /** Yields every checkpoint of a run, newest first, some at a time. */
   async *history(pipelineName: string, runId: string): AsyncIterable<CheckpointRecord> {
     const place = await this.#placeOf(pipelineName, runId);
-    const { index, expiring, member } = place.keys;
+    const { index, expiring } = place.keys;
     const run = this.#running("read a history");
     let at = "";
     do {
-      const args = [member, at, ...HISTORY_PAGE];
+      const args = [at, ...HISTORY_PAGE];
       const [standing, next = "", ...texts] = textsOf(await run(HISTORY, [index, expiring], args));
       if (at === "" && standing === "unknown") {
         for await (const { record } of oldRecordsOf(run, place)) yield record;
@@ -184,7 +184,7 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
     const keys = [index, runs, expiring, raw.runs] as const;
     let answer: string | undefined;
     do {
-      answer = textOf(await run(DELETE, keys, [member, raw.member, DELETE_PAGE]));
+      answer = textOf(await run(DELETE, keys, [raw.member, member, DELETE_PAGE]));
     } while (answer === "more");
     if (answer === "unknown") await removeUnknown(run, place);
   }
@@ -203,25 +203,23 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
   ): Promise<string | undefined> {
     const node = encodeName(record.nodeId);
     const entry = entryOf(record.sequence, typeof node === "string" ? node : await node);
-    const { index, runs, expiring, member } = keys;
+    const { index, runs, expiring } = keys;
     const text = recordToText(record);
+    const args = [
+      String(record.sequence),
+      // As JSON, in which a lone surrogate differs from what stands for all of them.
+      JSON.stringify(record.writer),
+      record.status,
+      this.#ttl,
+      text,
+    ];
+    const summary = summaryOf(record, text);
+    const isPlain = keys.run === raw.run;
+    if (summary !== "" || anew !== "" || !isPlain) args.push(summary, anew, raw.member);
     const answer = await this.#running(what)(
       SAVE,
-      [index, `${keys.run}:${entry}`, runs, expiring, raw.runs],
-      [
-        String(record.sequence),
-        entry,
-        // As JSON, in which a lone surrogate differs from what stands for all of them.
-        JSON.stringify(record.writer),
-        member,
-        raw.member,
-        record.status,
-        summaryOf(record, text),
-        text,
-        this.#ttl,
-        record.paused ? "paused" : "",
-        anew,
-      ],
+      [index, `${keys.run}:${entry}`, runs, expiring, ...isPlain ? [] : [raw.runs]],
+      args,
     );
     return textOf(answer);
   }

@@ -14,10 +14,11 @@ import { makeScript } from "./redis_script.ts";
 /**
  * Saves a checkpoint.
  *
- * Keys: index, checkpoint, runs, expiring, and the runs of the Python framework. Arguments:
- * sequence, entry, writer, member, the member's raw name, status, summary, text, time to live in
- * milliseconds or `""`, `"paused"` or `""`, `"anew"` where the run is known to be new or `""`.
- * Answers `saved`, `conflict`, or `unknown` where an older store has to be searched first.
+ * Keys: index, checkpoint, runs, expiring, and where they differ from ours, the runs of the Python
+ * framework. Arguments: sequence, writer, status, time to live in milliseconds or `""`, text,
+ * summary, `"anew"` where the run is known to be new or `""`, and the run's raw id; what is empty at
+ * the end may be left out. Answers `saved`, `conflict`, or `unknown` where an older store has to be
+ * searched first.
  *
  * Everything is checked before the first write, and that is a SET: it is refused when memory is
  * full, and after a first write nothing is. What is older than the latest checkpoint gets no longer
@@ -28,8 +29,11 @@ import { makeScript } from "./redis_script.ts";
  */
 export const SAVE = makeScript(`
 local index, checkpoint, runs, expiring, rawRuns = unpack(KEYS)
-local sequence, entry, writer, member, rawMember, status, summary, text, ttl, paused, anew =
-  unpack(ARGV)
+local sequence, writer, status, ttl, text, summary, anew, rawMember = unpack(ARGV)
+local run = string.sub(index, 1, -1 - #'index')
+local pipeline = string.sub(runs, 1, -1 - #'runs')
+local entry = string.sub(checkpoint, #run + 1)
+local member = string.sub(run, #pipeline + 1, -2)
 local latest = redis.pcall('HMGET', index, 'sequence', 'entry', 'writer', 'ttl')
 local count = redis.pcall('ZCARD', runs)
 local isAwaited = latest[1] and latest[4] ~= ''
@@ -44,16 +48,16 @@ end
 local number, stored, last = tonumber(sequence), tonumber(latest[1] or nil), latest[2]
 if stored then
   if number < stored or (number == stored and writer ~= latest[3]) then return 'conflict' end
-elseif anew == '' and (number > 0 or redis.call('ZSCORE', runs, member)
-    or redis.call('ZSCORE', rawRuns, rawMember)) then
+elseif (anew or '') == '' and (number > 0 or redis.call('ZSCORE', runs, member)
+    or rawRuns and redis.call('ZSCORE', rawRuns, rawMember)) then
   ${STANDING}
-  if standing(index, expiring, member) == 'unknown' then return 'unknown' end
+  if standing(index, expiring) == 'unknown' then return 'unknown' end
 end
 
 local clock = redis.call('TIME')
 local time = clock[1] + clock[2] / 1000000
 local deadline = ttl ~= '' and string.format('%.0f', time * 1000 + ttl)
-local expires = deadline and paused == ''
+local expires = deadline and status ~= 'paused'
 local written
 if expires then written = redis.pcall('SET', checkpoint, text, 'PXAT', deadline, 'GET')
 else written = redis.pcall('SET', checkpoint, text, 'GET') end
@@ -62,17 +66,15 @@ if type(written) == 'table' and written.err then
   return foreignAmong({'hash', 'string'}) or written
 end
 redis.call('HSET', index, 'sequence', sequence, 'entry', entry, 'writer', writer,
-  'status', status, 'ttl', expires and ttl or '', 'summary', summary, sequence, entry)
+  'status', status, 'ttl', expires and ttl or '', 'summary', summary or '', sequence, entry)
 redis.call('ZADD', runs, time, member)
 if expires then
   redis.call('PEXPIREAT', index, deadline)
   if not isAwaited then redis.call('ZADD', expiring, deadline / 1000, member) end
 else redis.call('PERSIST', index) end
 
-local run = string.sub(index, 1, -1 - #'index')
 if not stored then
   redis.call('HSET', index, 'oldest', sequence)
-  local pipeline = string.sub(runs, 1, -1 - #'runs')
   for _, due in ipairs(redis.call('ZRANGEBYSCORE', expiring, '-inf', time, 'LIMIT', 0, 4)) do
     local left = redis.call('PTTL', pipeline .. due .. ':index')
     if left > 0 then redis.call('ZADD', expiring, time + left / 1000, due)
@@ -105,32 +107,32 @@ return 'saved'
 `);
 
 /**
- * Reads the latest checkpoint. Keys: index, expiring. Arguments: member. Answers its text, or where
- * there is none the run's standing, which is `known` if the checkpoint alone is gone.
+ * Reads the latest checkpoint. Keys: index, expiring. Answers its text, or where there is none the
+ * run's standing, which is `known` if the checkpoint alone is gone.
  */
 export const LATEST = makeScript(`
 local entry = redis.call('HGET', KEYS[1], 'entry')
 local text = entry and redis.call('GET', string.sub(KEYS[1], 1, -1 - #'index') .. entry)
 if text then return text end
 ${STANDING}
-return standing(KEYS[1], KEYS[2], ARGV[1])
+return standing(KEYS[1], KEYS[2])
 `);
 
 /**
- * Reads some checkpoints, newest first. Keys: index, expiring. Arguments: member, the sequence to
- * begin with or `""`, how many, how many bytes end a page. Answers the run's standing, the sequence
+ * Reads some checkpoints, newest first. Keys: index, expiring. Arguments: the sequence to begin with
+ * or `""`, how many, how many bytes end a page. Answers the run's standing, the sequence
  * to go on with or `""`, then the texts; of one that expired there is none.
  */
 export const HISTORY = makeScript(`
 ${STANDING}
-local index, at, size = KEYS[1], ARGV[2], 0
-local page = {standing(index, KEYS[2], ARGV[1]), ''}
+local index, at, size = KEYS[1], ARGV[1], 0
+local page = {standing(index, KEYS[2]), ''}
 local ends = redis.call('HMGET', index, 'sequence', 'oldest')
 if not ends[1] then return page end
 if at == '' then at = ends[1] end
 local run = string.sub(index, 1, -1 - #'index')
 while tonumber(at) >= tonumber(ends[2]) do
-  if #page - 2 >= tonumber(ARGV[3]) or size >= tonumber(ARGV[4]) then
+  if #page - 2 >= tonumber(ARGV[2]) or size >= tonumber(ARGV[3]) then
     page[2] = at
     break
   end
@@ -165,7 +167,7 @@ for i = 1, #members, 2 do
     page[#page + 1] = members[i + 1]
     page[#page + 1] = found[2] ~= '' and found[2]
       or found[3] and redis.call('GET', run .. found[3])
-      or standing(run .. 'index', KEYS[2], members[i])
+      or standing(run .. 'index', KEYS[2])
   end
 end
 return page
@@ -190,14 +192,14 @@ return 'forgotten'
 
 /**
  * Removes a run, from the oldest checkpoint on: until the last call, what is left is a run. Keys:
- * index, runs, expiring, and the runs of the Python framework. Arguments: member, its raw name, how
- * many checkpoints at a time. Answers `more` as long as there is more, then what the run's standing
+ * index, runs, expiring, and the runs of the Python framework. Arguments: the run's member there and
+ * here, how many checkpoints at a time. Answers `more` as long as there is more, then what the run's standing
  * was.
  */
 export const DELETE = makeScript(`
 ${STANDING}
 local index, runs, expiring, rawRuns = unpack(KEYS)
-local run, was = string.sub(index, 1, -1 - #'index'), standing(index, expiring, ARGV[1])
+local run, was = string.sub(index, 1, -1 - #'index'), standing(index, expiring)
 local ends = redis.call('HMGET', index, 'sequence', 'oldest')
 local at = ends[2]
 for left = tonumber(ARGV[3]), 0, -1 do
@@ -211,8 +213,8 @@ for left = tonumber(ARGV[3]), 0, -1 do
   at = at ~= ends[1] and (found[2] or string.format('%.0f', at + 1))
 end
 redis.call('UNLINK', index)
-redis.call('ZREM', runs, ARGV[1])
-redis.call('ZREM', expiring, ARGV[1])
-redis.call('ZREM', rawRuns, ARGV[2])
+redis.call('ZREM', rawRuns, ARGV[1])
+redis.call('ZREM', runs, ARGV[2])
+redis.call('ZREM', expiring, ARGV[2])
 return was
 `);

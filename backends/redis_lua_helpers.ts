@@ -10,16 +10,17 @@
  * may expire waits among the expiring ones until somebody meets it there and finds it gone.
  */
 export const STANDING = `
-local function standing(index, expiring, member)
+local function standing(index, expiring)
   if redis.call('EXISTS', index) == 1 then return 'known' end
+  local member = string.match(index, '([^:]*):index$')
   return redis.call('ZSCORE', expiring, member) and 'expired' or 'unknown'
 end`;
 
 /** An error about the first key that holds something else than it should; `nil` if there is none. */
 export const FOREIGN = `
 local function foreignAmong(types)
-  for i, wanted in ipairs(types) do
-    local found = redis.call('TYPE', KEYS[i]).ok
+  for i = 1, math.min(#types, #KEYS) do
+    local found, wanted = redis.call('TYPE', KEYS[i]).ok, types[i]
     if found ~= wanted and found ~= 'none' then
       local which = KEYS[i] .. ' holds a ' .. found .. ', not a ' .. wanted
       return redis.error_reply('WRONGTYPE ' .. which)
