@@ -5,10 +5,12 @@
  */
 
 const LOST: ReadonlySet<unknown> = new Set([
+  "BadResource",
   "BrokenPipe",
   "ConnectionAborted",
   "ConnectionRefused",
   "ConnectionReset",
+  "Interrupted",
   "NotConnected",
   "TimedOut",
   "UnexpectedEof",

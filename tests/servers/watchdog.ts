@@ -35,6 +35,7 @@ export class Watchdog {
 
   /** Has the commands run now, and waits for their end. */
   async close(): Promise<void> {
+    this.#child.ref();
     await this.#child.stdin.close();
     await this.#child.status;
   }
