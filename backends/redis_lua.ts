@@ -77,7 +77,7 @@ if not stored then
   redis.call('HSET', index, 'oldest', sequence)
   for _, due in ipairs(redis.call('ZRANGEBYSCORE', expiring, '-inf', time, 'LIMIT', 0, 4)) do
     local left = redis.call('PTTL', pipeline .. due .. ':index')
-    if left > 0 then redis.call('ZADD', expiring, time + left / 1000, due)
+    if left >= 0 then redis.call('ZADD', expiring, time + left / 1000, due)
     else redis.call('ZREM', expiring, due) end
     if left == -2 then redis.call('ZREM', runs, due) end
   end
