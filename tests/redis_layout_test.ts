@@ -1,10 +1,11 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { Redis } from "npm:ioredis@6.0.0";
+import { RedisCheckpointer } from "../backends/redis.ts";
 import { recordToText } from "../pipeline/record.ts";
 import { record } from "./probe_record.ts";
-import { OWN_OR_IOREDIS, type ProbeOptions } from "./redis_probes.ts";
+import { end, OWN_OR_IOREDIS, type ProbeOptions } from "./redis_probes.ts";
 import { startRedis } from "./servers/redis.ts";
 import { assertStored } from "./suite/checks.ts";
-import type { RedisCheckpointer } from "../backends/redis.ts";
 
 const server = await startRedis();
 const DAYS = 86_400;
@@ -199,9 +200,7 @@ Deno.test("what a repeated save replaced leaves no key behind", async () => {
 
 Deno.test("a prefix that the client adds by itself stands before all keys", async () => {
   await server.cli("flushall");
-  const { Redis } = await import("npm:ioredis@6.0.0");
   const client = new Redis(server.url(), { keyPrefix: "app:", stringNumbers: true });
-  const { RedisCheckpointer } = await import("../backends/redis.ts");
   const checkpointer = new RedisCheckpointer({ client });
   try {
     for (const sequence of [0, 1, 2]) await checkpointer.save(record(sequence));
@@ -213,7 +212,7 @@ Deno.test("a prefix that the client adds by itself stands before all keys", asyn
     await checkpointer.deleteRun("factory", "r1");
     assertEquals(await server.cli("keys", "*"), "");
   } finally {
-    client.disconnect();
+    await end(client);
   }
 });
 

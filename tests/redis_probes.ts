@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Redis } from "npm:ioredis@6.0.0";
+import { type Cluster, Redis } from "npm:ioredis@6.0.0";
 import { createClient } from "npm:redis@6.3.1";
 import { RedisCheckpointer } from "../backends/redis.ts";
 import { whyNoRedisDriver } from "./servers/registry.ts";
@@ -50,6 +50,14 @@ const BY_URL: Driver = {
   open: (url, options) => probe(new RedisCheckpointer({ url, ...options })),
 };
 
+/** Ends a client of ioredis, and comes back when nothing of it is left. */
+export async function end(client: Redis | Cluster): Promise<void> {
+  const ended = Promise.withResolvers<void>();
+  client.once("end", () => ended.resolve());
+  client.disconnect();
+  await ended.promise;
+}
+
 /** A client of ioredis. */
 export const IOREDIS: Driver = {
   name: "ioredis",
@@ -57,7 +65,7 @@ export const IOREDIS: Driver = {
     const client = new Redis(url, { retryStrategy: (tries) => Math.min(tries * 10, 100) });
     // Without a listener, it prints what it meets.
     client.on("error", () => {});
-    return probe(new RedisCheckpointer({ client, ...options }), () => client.disconnect());
+    return probe(new RedisCheckpointer({ client, ...options }), () => end(client));
   },
 };
 
@@ -97,13 +105,13 @@ export const OWN_OR_IOREDIS: Driver = reason === undefined ? BY_URL : IOREDIS;
 /** A checkpointer, and what else is to be closed. */
 export function probe(
   checkpointer: RedisCheckpointer,
-  end?: () => void | Promise<void>,
+  endClient?: () => void | Promise<void>,
 ): Promise<Probe> {
   return Promise.resolve({
     checkpointer,
     async [Symbol.asyncDispose]() {
       await checkpointer[Symbol.asyncDispose]();
-      await end?.();
+      await endClient?.();
     },
   });
 }
