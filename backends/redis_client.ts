@@ -30,7 +30,7 @@ export interface IoRedis {
 /** A connected client of node-redis. */
 export interface NodeRedis {
   /** Sends a command. */
-  sendCommand(words: readonly string[]): Promise<unknown>;
+  sendCommand(words: string[]): Promise<unknown>;
 }
 
 /** A connected cluster of node-redis. */
@@ -39,7 +39,7 @@ export interface NodeRedisCluster {
   sendCommand(
     key: string | undefined,
     isReadonly: boolean | undefined,
-    words: readonly string[],
+    words: string[],
   ): Promise<unknown>;
 }
 

@@ -123,6 +123,48 @@ export async function startRedis(
   return server;
 }
 
+/** A cluster of servers of our own. */
+export interface RedisCluster extends AsyncDisposable {
+  /** Its nodes, each with a third of the slots. */
+  readonly nodes: readonly ThrowAwayRedis[];
+}
+
+/** Starts a cluster of three nodes, and comes back when they have found each other. */
+export async function startCluster(): Promise<RedisCluster> {
+  const nodes = await Promise.all([0, 1, 2].map(async () => {
+    const folder = await Deno.makeTempDir({ prefix: "firefly-redis-" });
+    const settings = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"];
+    const node = new ThrowAwayRedis(folder, clusterPort(), REDIS, settings);
+    await node.start();
+    return node;
+  }));
+  for (const [index, node] of nodes.entries()) {
+    const [from, to] = [index, index + 1].map((third) => Math.ceil(third * 16_384 / 3));
+    await node.cli("cluster", "addslotsrange", String(from), String(Number(to) - 1));
+    await node.cli("cluster", "meet", "127.0.0.1", String(nodes[0]?.port));
+  }
+  for (const node of nodes) {
+    await until(async () => {
+      const info = await node.cli("cluster", "info");
+      return info.includes("cluster_state:ok") && info.includes("cluster_known_nodes:3");
+    });
+  }
+  return {
+    nodes,
+    async [Symbol.asyncDispose]() {
+      for (const node of nodes) await node.close();
+    },
+  };
+}
+
+/** Nodes talk to each other at a port that is 10,000 higher. */
+function clusterPort(): number {
+  for (;;) {
+    const port = freePort();
+    if (port + 10_000 < 65_536) return port;
+  }
+}
+
 /** Why a kind of server cannot be tested here; `undefined` where it is installed. */
 export async function whyNot({ name, server }: Programs): Promise<string | undefined> {
   try {
