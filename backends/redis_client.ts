@@ -60,7 +60,8 @@ export interface Connection {
  * @throws {TypeError} If it has no known shape, listing those that are known.
  */
 export function connectionOf(client: unknown): Connection {
-  if (has(client, "call")) {
+  // A function has a `call` of another kind.
+  if (typeof client !== "function" && has(client, "call")) {
     const isCluster = "isCluster" in client && client.isCluster === true;
     return { isCluster, send: async ([command, ...args]) => await client.call(command, ...args) };
   }
