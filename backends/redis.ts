@@ -138,7 +138,7 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
         `Cannot load ${
           whereOf(place)
         }: its latest checkpoint is gone, though it had not expired; ` +
-          "set maxmemory-policy to noeviction or volatile-ttl, and look for who deletes keys",
+          "set maxmemory-policy to noeviction, and look for who deletes keys",
       );
     }
     if (told === "expired") return undefined;
