@@ -27,6 +27,7 @@ import { isPassing, reasonOf, RedisError } from "./redis_error.ts";
 import { placeOfPipeline, placeOfRun, type RunPlace } from "./redis_keys.ts";
 import { listRuns } from "./redis_listing.ts";
 import { DELETE, HISTORY, LATEST, SAVE } from "./redis_lua.ts";
+import { isStanding } from "./redis_lua_helpers.ts";
 import { encodeName, entryOf } from "./redis_names.ts";
 import { adopt, oldRecordsOf, removeUnknown } from "./redis_old_records.ts";
 import {
@@ -39,6 +40,7 @@ import { type RunScript, runScript, textOf, textsOf } from "./redis_script.ts";
 import { summaryOf } from "./redis_summary.ts";
 import { parseUrl } from "./redis_url.ts";
 import { makeWatch, retrying } from "./retry.ts";
+import { makeUnderWay } from "./under_way.ts";
 
 export { RedisError };
 export type {
@@ -77,6 +79,7 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
   /** In milliseconds, as the scripts take it. */
   readonly #ttl: string;
   readonly #retryForMs: number;
+  readonly #underWay = makeUnderWay();
   #isDisposed = false;
 
   /**
@@ -131,8 +134,8 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
     const place = await this.#placeOf(pipelineName, runId);
     const { index, expiring } = place.keys;
     const run = this.#running("load a run");
-    const told = textOf(await run(LATEST, [index, expiring], [])) ?? "";
-    if (told.startsWith("{")) return recordFromText(told, whereOf(place), "");
+    const told = textOf(await run(LATEST, [index, expiring], [])) ?? "unknown";
+    if (!isStanding(told)) return recordFromText(told, whereOf(place), "");
     if (told === "known") {
       throw new RedisError(
         `Cannot load ${
@@ -192,6 +195,7 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
   /** Closes the connection that was opened here, when what it is doing is done. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isDisposed = true;
+    await this.#underWay.ended();
     await this.#own?.close();
   }
 
@@ -230,21 +234,25 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
 
   /** Runs scripts, again after failures that pass; what fails for good says what was wanted. */
   #running(what: string): RunScript {
-    return async (script, keys, args) => {
+    return (script, keys, args) => {
       if (this.#isDisposed) {
         throw new TypeError(`Cannot ${what}: this RedisCheckpointer was disposed of`);
       }
-      try {
-        return await retrying(
-          this.#retryForMs,
-          isPassing,
-          () => runScript(this.#send, script, keys, args),
-        );
-      } catch (cause) {
-        if (cause instanceof RedisError || cause instanceof TypeError) throw cause;
-        throw new RedisError(`Cannot ${what} in Redis: ${reasonOf(cause)}`, { cause });
-      }
+      return this.#underWay.add(this.#run(what, script, keys, args));
     };
+  }
+
+  async #run(what: string, ...call: Parameters<RunScript>): Promise<unknown> {
+    try {
+      return await retrying(
+        this.#retryForMs,
+        (error) => !this.#isDisposed && isPassing(error),
+        () => runScript(this.#send, ...call),
+      );
+    } catch (cause) {
+      if (cause instanceof RedisError || cause instanceof TypeError) throw cause;
+      throw new RedisError(`Cannot ${what} in Redis: ${reasonOf(cause)}`, { cause });
+    }
   }
 }
 

@@ -5,7 +5,7 @@
  */
 
 import { inBatches } from "./redis_batches.ts";
-import { has } from "./shape.ts";
+import { has, type Method } from "./shape.ts";
 
 /**
  * Sends one command; comes back with its reply, or throws its error reply.
@@ -66,7 +66,9 @@ export function connectionOf(client: unknown): Connection {
     return { isCluster, send: async ([command, ...args]) => await client.call(command, ...args) };
   }
   if (has(client, "sendCommand")) {
-    if (has(client, "pipeline")) return { isCluster: false, send: inBatches(client) };
+    if (has(client, "pipeline") && pipelines(client)) {
+      return { isCluster: false, send: inBatches(client) };
+    }
     if (has(client, "nodeClient")) {
       // Never from a replica: it may not have the latest checkpoint yet.
       const isReadonly = false;
@@ -75,7 +77,7 @@ export function connectionOf(client: unknown): Connection {
         send: async (words, key) => await client.sendCommand(key, isReadonly, words),
       };
     }
-    if (has(client, "multi")) {
+    if (has(client, "multi") && !has(client, "pipeline")) {
       return { isCluster: false, send: async (words) => await client.sendCommand(words) };
     }
     return {
@@ -87,4 +89,13 @@ export function connectionOf(client: unknown): Connection {
     "Cannot use this client for Redis: it must be a client of @db/redis, a Redis or Cluster of " +
       "ioredis, or a client or cluster of node-redis",
   );
+}
+
+/** A client over a pool of `@db/redis` has pipelines, but makes none. */
+function pipelines(client: Method<"pipeline">): boolean {
+  try {
+    return has(client.pipeline(), "flush");
+  } catch {
+    return false;
+  }
 }

@@ -16,7 +16,7 @@ import { makeWatch, type Watch } from "./retry.ts";
 export interface OwnConnection {
   /** Sends a command. */
   readonly send: SendCommand;
-  /** Closes it when what was asked for is done. */
+  /** Closes it. */
   close(): Promise<void>;
 }
 
@@ -33,15 +33,13 @@ interface Link {
 
 /** Connects to a server when that is needed. What gives no answer for `timeoutMs` counts as lost. */
 export function ownConnection(options: ConnectionOptions, timeoutMs: number): OwnConnection {
-  const running = new Set<Promise<unknown>>();
   const answered = makeWatch(timeoutMs);
   let current: Promise<Link> | undefined;
 
-  const sendNow: SendCommand = async (words, key) => {
+  const send: SendCommand = async (words, key) => {
     const mine = current ??= open(options, answered);
     try {
-      const { send } = await mine;
-      return await answered(send(words, key));
+      return await answered((await mine).send(words, key));
     } catch (error) {
       if (isConnectionLost(error)) {
         if (current === mine) current = undefined;
@@ -52,14 +50,8 @@ export function ownConnection(options: ConnectionOptions, timeoutMs: number): Ow
   };
 
   return {
-    send(words, key) {
-      const answer = sendNow(words, key);
-      const settled = answer.then(() => {}, () => {}).finally(() => running.delete(settled));
-      running.add(settled);
-      return answer;
-    },
+    send,
     async close() {
-      while (running.size > 0) await Promise.all(running);
       if (current !== undefined) await close(current);
       current = undefined;
     },

@@ -8,6 +8,7 @@ import type { RunStatus, RunSummary } from "../pipeline/checkpointer.ts";
 import { summarize } from "../pipeline/record.ts";
 import type { PipelineKeys, PipelinePlace } from "./redis_keys.ts";
 import { FORGET, LIST } from "./redis_lua.ts";
+import { isStanding } from "./redis_lua_helpers.ts";
 import { encodeName } from "./redis_names.ts";
 import { type Candidate, readOld, searchPipeline } from "./redis_old_records.ts";
 import { type RunScript, textsOf } from "./redis_script.ts";
@@ -119,8 +120,9 @@ async function summaryOf(
   listing: Listing,
   { member, score, told }: Listed,
 ): Promise<RunSummary | undefined> {
-  if (told === "expired") return undefined;
-  if (told.startsWith("{")) {
+  // Known without a checkpoint is a run that lost it: who loads it is told.
+  if (told === "expired" || told === "known") return undefined;
+  if (!isStanding(told)) {
     const summary = fromSummary(told);
     if (
       summary.pipelineName === listing.place.pipelineName &&

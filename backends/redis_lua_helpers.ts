@@ -16,6 +16,11 @@ local function standing(index, expiring)
   return redis.call('ZSCORE', expiring, member) and 'expired' or 'unknown'
 end`;
 
+/** Whether a script told a run's standing, not a record of it. */
+export function isStanding(told: string): boolean {
+  return told === "known" || told === "expired" || told === "unknown";
+}
+
 /** An error about the first key that holds something else than it should; `nil` if there is none. */
 export const FOREIGN = `
 local function foreignAmong(types)

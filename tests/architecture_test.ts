@@ -23,6 +23,7 @@ const SHARED = [
   "backends/options.ts",
   "backends/retry.ts",
   "backends/shape.ts",
+  "backends/under_way.ts",
 ];
 
 /** What a backend may import besides the protocol, what is shared, and its own files. */

@@ -35,6 +35,8 @@ export interface Driver {
   readonly ignore?: string;
   /** Whether the checkpointer opens and closes the connection. */
   readonly ownsConnections?: boolean;
+  /** Whether the client goes on trying when a call has failed already. */
+  readonly isPatient?: boolean;
   /** Opens a checkpointer as a process of its own would. */
   open(url: string, options?: ProbeOptions): Promise<Probe>;
 }
@@ -52,6 +54,8 @@ const BY_URL: Driver = {
 
 /** Ends a client of ioredis, and comes back when nothing of it is left. */
 export async function end(client: Redis | Cluster): Promise<void> {
+  // Then there is no connection that could end.
+  if (client.status === "reconnecting") return client.disconnect();
   const ended = Promise.withResolvers<void>();
   client.once("end", () => ended.resolve());
   client.disconnect();
@@ -61,6 +65,7 @@ export async function end(client: Redis | Cluster): Promise<void> {
 /** A client of ioredis. */
 export const IOREDIS: Driver = {
   name: "ioredis",
+  isPatient: true,
   open(url, options) {
     const client = new Redis(url, { retryStrategy: (tries) => Math.min(tries * 10, 100) });
     // Without a listener, it prints what it meets.
@@ -74,6 +79,7 @@ export const DRIVERS: readonly Driver[] = [
   BY_URL,
   {
     name: "@db/redis client",
+    isPatient: true,
     ...ignore,
     async open(url, options) {
       const { connect } = await import("@db/redis");
@@ -86,6 +92,7 @@ export const DRIVERS: readonly Driver[] = [
   IOREDIS,
   {
     name: "node-redis",
+    isPatient: true,
     async open(url, options) {
       const client = createClient({ url, socket: { reconnectStrategy: 20 } });
       // Without a listener, a lost connection ends the process.
