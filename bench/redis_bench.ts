@@ -1,39 +1,18 @@
 import { Redis } from "npm:ioredis@6.0.0";
 import { createClient } from "npm:redis@6.3.1";
 import { RedisCheckpointer, type RedisClient } from "../backends/redis.ts";
-import type { CheckpointRecord } from "../mod.ts";
 import { recordToText } from "../pipeline/record.ts";
 import { whyNoRedisDriver } from "../tests/servers/registry.ts";
 import { startRedis } from "../tests/servers/redis.ts";
+import { record } from "./bench_record.ts";
 import { benchRatio, benchTime } from "./measure.ts";
 
 const SAVES = 100;
 const LOADS = 100;
 const RUNS = 1_000;
 const TTL_SECONDS = 30 * 86_400;
-const STATE = { text: "x".repeat(380), count: 1 };
 
 const server = await startRedis();
-
-function record(runId: string, sequence: number): CheckpointRecord {
-  return {
-    version: 1,
-    pipelineName: "bench",
-    runId,
-    sequence,
-    nodeId: "node",
-    state: STATE,
-    completedNodes: ["node"],
-    status: "running",
-    paused: false,
-    tasks: [{ node: "node", visit: sequence + 1, status: "pending" }],
-    pendingEdges: [],
-    steps: sequence,
-    failures: [],
-    writer: "0f8fad5b-d9cb-469f-a165-70867728950e",
-    savedAt: "2026-01-01T00:00:00.000Z",
-  };
-}
 
 /** A client, and the least that a save and a load could do through it. */
 interface Driver {

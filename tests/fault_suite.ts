@@ -156,7 +156,7 @@ export function faultSuite(name: string, harness: FaultHarness): void {
     proxy.refuses = true;
     await Promise.all([
       assertRefused(probe.checkpointer, record(1)),
-      swallowed.then(async (store) => {
+      swallowed.then(async () => {
         await rival.checkpointer.save(record(2, { writer: "w2" }));
         proxy.refuses = false;
       }),

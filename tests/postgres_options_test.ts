@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { PostgresCheckpointer, postgresSchema } from "../backends/postgres.ts";
 import { untyped } from "./engine_probes.ts";
 import { OWN_OR_NODE_POOL } from "./postgres_probes.ts";
-import { record } from "./probe_record.ts";
+import { callsOf } from "./probe_record.ts";
 import { freePort } from "./servers/port.ts";
 import { runWithoutJsr } from "./without_jsr.ts";
 
@@ -95,14 +95,7 @@ Deno.test("a disposed checkpointer refuses further calls, and may be disposed of
   const { checkpointer } = probe;
   await checkpointer[Symbol.asyncDispose]();
   await checkpointer[Symbol.asyncDispose]();
-  const calls: readonly (() => Promise<unknown>)[] = [
-    () => checkpointer.save(record(0)),
-    () => checkpointer.loadLatest("factory", "r1"),
-    () => Array.fromAsync(checkpointer.listRuns("factory")),
-    () => Array.fromAsync(checkpointer.history("factory", "r1")),
-    () => checkpointer.deleteRun("factory", "r1"),
-  ];
-  for (const call of calls) await assertRejects(call, Error, "disposed");
+  for (const call of callsOf(checkpointer)) await assertRejects(call, Error, "disposed");
 });
 
 Deno.test("without the driver the first call says what to add, and what else would do", async () => {

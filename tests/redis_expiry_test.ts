@@ -1,21 +1,13 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import type { RedisCheckpointer } from "../backends/redis.ts";
 import { record } from "./probe_record.ts";
-import { OWN_OR_IOREDIS, type ProbeOptions } from "./redis_probes.ts";
+import { onEmpty, OWN_OR_IOREDIS } from "./redis_probes.ts";
 import { startRedis } from "./servers/redis.ts";
 import { assertStored, sequences } from "./suite/checks.ts";
 
 const server = await startRedis();
 
-/** Uses a checkpointer on an empty server. */
-async function using(
-  options: ProbeOptions,
-  use: (checkpointer: RedisCheckpointer) => Promise<void>,
-): Promise<void> {
-  await server.cli("flushall");
-  await using probe = await OWN_OR_IOREDIS.open(server.url(), options);
-  await use(probe.checkpointer);
-}
+const withStore = onEmpty(server);
 
 /** When each key of a run expires, in milliseconds since 1970; -1 for never. */
 async function deadlines(runId: string): Promise<Readonly<Record<string, number>>> {
@@ -42,7 +34,7 @@ async function runIds(checkpointer: RedisCheckpointer): Promise<readonly string[
 }
 
 Deno.test("what the latest checkpoint needs expires with it, in the same millisecond", async () => {
-  await using({ ttlSeconds: 100 }, async (checkpointer) => {
+  await withStore({ ttlSeconds: 100 }, async (checkpointer) => {
     for (let sequence = 0; sequence < 20; sequence++) {
       await checkpointer.save(record(sequence));
       const { index, ...checkpoints } = await deadlines("r1");
@@ -54,7 +46,7 @@ Deno.test("what the latest checkpoint needs expires with it, in the same millise
 });
 
 Deno.test("a paused run does not expire; when it goes on, all of it does again", async () => {
-  await using({ ttlSeconds: 100 }, async (checkpointer) => {
+  await withStore({ ttlSeconds: 100 }, async (checkpointer) => {
     await checkpointer.save(record(0));
     await checkpointer.save(record(1, { status: "paused", paused: true }));
     const paused = await deadlines("r1");
@@ -76,7 +68,7 @@ Deno.test("a paused run does not expire; when it goes on, all of it does again",
 });
 
 Deno.test("runs that failed, ended or were cancelled expire", async () => {
-  await using({ ttlSeconds: 100 }, async (checkpointer) => {
+  await withStore({ ttlSeconds: 100 }, async (checkpointer) => {
     for (const status of ["failed", "completed", "cancelled", "running"] as const) {
       await checkpointer.save(record(0, { runId: status, status }));
       for (const deadline of Object.values(await deadlines(status))) assert(deadline > 0);
@@ -85,7 +77,7 @@ Deno.test("runs that failed, ended or were cancelled expire", async () => {
 });
 
 Deno.test("an expired run is unknown, unlisted, without a history, and may begin anew", async () => {
-  await using({ ttlSeconds: 100 }, async (checkpointer) => {
+  await withStore({ ttlSeconds: 100 }, async (checkpointer) => {
     for (const sequence of [0, 1, 2]) await checkpointer.save(record(sequence));
     await checkpointer.save(record(0, { runId: "stays" }));
     await expire("r1");
@@ -103,7 +95,7 @@ Deno.test("an expired run is unknown, unlisted, without a history, and may begin
 });
 
 Deno.test("the id of an expired run may be used at once, without a search", async () => {
-  await using({ ttlSeconds: 100 }, async (checkpointer) => {
+  await withStore({ ttlSeconds: 100 }, async (checkpointer) => {
     for (const sequence of [0, 1, 2]) await checkpointer.save(record(sequence));
     await expire("r1");
     await server.cli("config", "resetstat");
@@ -114,7 +106,7 @@ Deno.test("the id of an expired run may be used at once, without a search", asyn
 });
 
 Deno.test("expired runs leave the sets of runs also where nobody lists them", async () => {
-  await using({ ttlSeconds: 0.001 }, async (checkpointer) => {
+  await withStore({ ttlSeconds: 0.001 }, async (checkpointer) => {
     for (let run = 0; run < 200; run++) await checkpointer.save(record(0, { runId: `r${run}` }));
     for (const set of ["runs", "expiring"]) {
       const members = Number(await server.cli("zcard", `firefly:ckpt:factory:${set}`));
@@ -124,7 +116,7 @@ Deno.test("expired runs leave the sets of runs also where nobody lists them", as
 });
 
 Deno.test("a run whose time was put off is not dropped when its first time comes", async () => {
-  await using({ ttlSeconds: 0.05 }, async (short) => {
+  await withStore({ ttlSeconds: 0.05 }, async (short) => {
     await using probe = await OWN_OR_IOREDIS.open(server.url(), { ttlSeconds: 100 });
     await short.save(record(0, { runId: "long" }));
     await probe.checkpointer.save(record(1, { runId: "long" }));
@@ -146,7 +138,7 @@ Deno.test("a run whose time was put off is not dropped when its first time comes
 });
 
 Deno.test("the index of a long run forgets checkpoints that expired", async () => {
-  await using({ ttlSeconds: 100 }, async (checkpointer) => {
+  await withStore({ ttlSeconds: 100 }, async (checkpointer) => {
     let sequence = 0;
     for (let round = 0; round < 20; round++) {
       for (let step = 0; step < 10; step++) {
@@ -172,7 +164,7 @@ Deno.test("the index of a long run forgets checkpoints that expired", async () =
 });
 
 Deno.test("a store whose time to live was cut short leaves nothing that comes back", async () => {
-  await using({ ttlSeconds: 1_000 }, async (long) => {
+  await withStore({ ttlSeconds: 1_000 }, async (long) => {
     await using probe = await OWN_OR_IOREDIS.open(server.url(), { ttlSeconds: 10 });
     for (const sequence of [0, 1, 2]) await long.save(record(sequence));
     await probe.checkpointer.save(record(3));

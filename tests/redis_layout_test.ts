@@ -3,22 +3,14 @@ import { Redis } from "npm:ioredis@6.0.0";
 import { RedisCheckpointer } from "../backends/redis.ts";
 import { recordToText } from "../pipeline/record.ts";
 import { record } from "./probe_record.ts";
-import { end, OWN_OR_IOREDIS, type ProbeOptions } from "./redis_probes.ts";
+import { end, onEmpty, OWN_OR_IOREDIS } from "./redis_probes.ts";
 import { startRedis } from "./servers/redis.ts";
 import { assertStored } from "./suite/checks.ts";
 
 const server = await startRedis();
 const DAYS = 86_400;
 
-/** Uses a checkpointer on an empty server. */
-async function using(
-  options: ProbeOptions,
-  use: (checkpointer: RedisCheckpointer) => Promise<void>,
-): Promise<void> {
-  await server.cli("flushall");
-  await using probe = await OWN_OR_IOREDIS.open(server.url(), options);
-  await use(probe.checkpointer);
-}
+const withStore = onEmpty(server);
 
 /** The keys of checkpoints, sorted. */
 async function checkpointKeys(): Promise<readonly string[]> {
@@ -27,7 +19,7 @@ async function checkpointKeys(): Promise<readonly string[]> {
 }
 
 Deno.test("a checkpoint is JSON under its key, and its run is among the runs", async () => {
-  await using({}, async (checkpointer) => {
+  await withStore({}, async (checkpointer) => {
     const before = Number(await server.cli("--raw", "time").then((text) => text.split("\n")[0]));
     const saved = [record(0, { nodeId: "__start__" }), record(1), record(3, { nodeId: "end" })];
     for (const one of saved) await checkpointer.save(one);
@@ -55,7 +47,7 @@ Deno.test("a checkpoint is JSON under its key, and its run is among the runs", a
 });
 
 Deno.test("the record of a checkpoint begins with the Python framework's fields", async () => {
-  await using({}, async (checkpointer) => {
+  await withStore({}, async (checkpointer) => {
     await checkpointer.save(
       record(2, { status: "paused", paused: true, pauseReason: "go?", completedNodes: ["a"] }),
     );
@@ -75,7 +67,7 @@ Deno.test("the record of a checkpoint begins with the Python framework's fields"
 });
 
 Deno.test("sequences have six digits, or as many as they need", async () => {
-  await using({}, async (checkpointer) => {
+  await withStore({}, async (checkpointer) => {
     for (const sequence of [999_999, 1_000_000, 2_000_000_000]) {
       await checkpointer.save(record(sequence));
     }
@@ -103,7 +95,7 @@ Deno.test("what a key's part cannot hold is encoded in it; all else stays as it 
     ["n".repeat(1_000), "n".repeat(1_000)],
   ] as const;
   for (const [name, encoded] of names) {
-    await using({}, async (checkpointer) => {
+    await withStore({}, async (checkpointer) => {
       const saved = record(0, { pipelineName: name, runId: name, nodeId: name });
       await checkpointer.save(saved);
       assertEquals(await checkpointKeys(), [
@@ -116,7 +108,7 @@ Deno.test("what a key's part cannot hold is encoded in it; all else stays as it 
 });
 
 Deno.test("names that are too long are told apart by a digest", async () => {
-  await using({}, async (checkpointer) => {
+  await withStore({}, async (checkpointer) => {
     const ids = ["x", "y"].map((end) => `${":".repeat(600)}${end}`);
     for (const runId of ids) await checkpointer.save(record(0, { runId }));
     const keys = await checkpointKeys();
@@ -127,14 +119,14 @@ Deno.test("names that are too long are told apart by a digest", async () => {
 });
 
 Deno.test("prefix and time to live are the caller's to choose", async () => {
-  await using({ keyPrefix: "{my}app", ttlSeconds: 90.5 }, async (checkpointer) => {
+  await withStore({ keyPrefix: "{my}app", ttlSeconds: 90.5 }, async (checkpointer) => {
     await checkpointer.save(record(0));
     const key = "{my}app:factory:r1:000000_deployer";
     assertEquals(await checkpointKeys(), [key]);
     const left = Number(await server.cli("pttl", key));
     assert(left > 60_000 && left <= 90_500, `${left} ms`);
   });
-  await using({ ttlSeconds: null }, async (checkpointer) => {
+  await withStore({ ttlSeconds: null }, async (checkpointer) => {
     for (const sequence of [0, 1, 2]) await checkpointer.save(record(sequence));
     for (const key of (await server.cli("keys", "*")).split("\n")) {
       assertEquals(await server.cli("ttl", key), "-1", key);
@@ -143,7 +135,7 @@ Deno.test("prefix and time to live are the caller's to choose", async () => {
 });
 
 Deno.test("prefixes that begin alike are stores of their own", async () => {
-  await using({}, async (checkpointer) => {
+  await withStore({}, async (checkpointer) => {
     const prefixes = ["firefly", "firefly:ckpt:factory", "firefly:ckpt:*", "fire?ly:ckpt"];
     await checkpointer.save(record(0));
     for (const keyPrefix of prefixes) {
@@ -160,7 +152,7 @@ Deno.test("prefixes that begin alike are stores of their own", async () => {
 });
 
 Deno.test("databases of one server are stores of their own", async () => {
-  await using({}, async (checkpointer) => {
+  await withStore({}, async (checkpointer) => {
     await checkpointer.save(record(0));
     await using other = await OWN_OR_IOREDIS.open(server.url(7));
     assertEquals(await other.checkpointer.loadLatest("factory", "r1"), undefined);
@@ -171,7 +163,7 @@ Deno.test("databases of one server are stores of their own", async () => {
 });
 
 Deno.test("a deleted run leaves no key behind, however long it was", async () => {
-  await using({}, async (checkpointer) => {
+  await withStore({}, async (checkpointer) => {
     await checkpointer.save(record(0, { runId: "other" }));
     const before = await server.cli("dbsize");
     await Promise.all(["a", "b"].map(async (runId) => {
@@ -188,7 +180,7 @@ Deno.test("a deleted run leaves no key behind, however long it was", async () =>
 });
 
 Deno.test("what a repeated save replaced leaves no key behind", async () => {
-  await using({}, async (checkpointer) => {
+  await withStore({}, async (checkpointer) => {
     await checkpointer.save(record(0));
     for (const nodeId of ["a", "b", "c"]) await checkpointer.save(record(1, { nodeId }));
     assertEquals(await checkpointKeys(), [
@@ -217,7 +209,7 @@ Deno.test("a prefix that the client adds by itself stands before all keys", asyn
 });
 
 Deno.test("the clock of the server counts, not the caller's", async () => {
-  await using({ ttlSeconds: 100 }, async (checkpointer) => {
+  await withStore({ ttlSeconds: 100 }, async (checkpointer) => {
     for (const [runId, savedAt] of [["a", "2099-01-01"], ["b", "1999-01-01"]] as const) {
       await checkpointer.save(record(0, { runId, savedAt: `${savedAt}T00:00:00.000Z` }));
     }

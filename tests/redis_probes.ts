@@ -7,6 +7,7 @@
 import { type Cluster, Redis } from "npm:ioredis@6.0.0";
 import { createClient } from "npm:redis@6.3.1";
 import { RedisCheckpointer } from "../backends/redis.ts";
+import type { ThrowAwayRedis } from "./servers/redis.ts";
 import { whyNoRedisDriver } from "./servers/registry.ts";
 
 /** What a test may choose about a checkpointer. */
@@ -108,6 +109,18 @@ export const DRIVERS: readonly Driver[] = [
  * told the same, so that faults are tested everywhere.
  */
 export const OWN_OR_IOREDIS: Driver = reason === undefined ? BY_URL : IOREDIS;
+
+/** Makes what uses a checkpointer on a server after removing all that it has. */
+export function onEmpty(server: ThrowAwayRedis) {
+  return async (
+    options: ProbeOptions,
+    use: (checkpointer: RedisCheckpointer) => Promise<void>,
+  ): Promise<void> => {
+    await server.cli("flushall");
+    await using probe = await OWN_OR_IOREDIS.open(server.url(), options);
+    await use(probe.checkpointer);
+  };
+}
 
 /** A checkpointer, and what else is to be closed. */
 export function probe(
