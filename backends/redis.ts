@@ -119,34 +119,29 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
    * @throws {RedisError} If Redis refused it or could not be reached.
    */
   async save(record: CheckpointRecord): Promise<void> {
-    const what = "save a checkpoint";
-    const place = await this.#placeOf(record.pipelineName, record.runId);
-    let answer = await this.#save(what, place, record, "");
-    if (answer === "unknown") {
-      await adopt(this.#running(what), place, this.#ttl);
-      answer = await this.#save(what, place, record, "anew");
-    }
-    if (answer !== "saved") throw new CheckpointConflictError(record);
+    await this.#call("save a checkpoint", async (run) => {
+      const place = await placeOfRun(this.#keyPrefix, record.pipelineName, record.runId);
+      let answer = await this.#save(run, place, record, "");
+      if (answer === "unknown") {
+        await adopt(run, place, this.#ttl);
+        answer = await this.#save(run, place, record, "anew");
+      }
+      if (answer !== "saved") throw new CheckpointConflictError(record);
+    });
   }
 
   /** Yields the checkpoint with the highest sequence. */
   async loadLatest(pipelineName: string, runId: string): Promise<CheckpointRecord | undefined> {
-    const place = await this.#placeOf(pipelineName, runId);
-    const { index, expiring } = place.keys;
-    const run = this.#running("load a run");
-    const told = textOf(await run(LATEST, [index, expiring], [])) ?? "unknown";
-    if (!isStanding(told)) return recordFromText(told, whereOf(place), "");
-    if (told === "known") {
-      throw new RedisError(
-        `Cannot load ${
-          whereOf(place)
-        }: its latest checkpoint is gone, though it had not expired; ` +
-          "set maxmemory-policy to noeviction, and look for who deletes keys",
-      );
-    }
-    if (told === "expired") return undefined;
-    for await (const { record } of oldRecordsOf(run, place)) return record;
-    return undefined;
+    return await this.#call("load a run", async (run) => {
+      const place = await placeOfRun(this.#keyPrefix, pipelineName, runId);
+      const { index, expiring } = place.keys;
+      const told = textOf(await run(LATEST, [index, expiring], [])) ?? "unknown";
+      if (!isStanding(told)) return recordFromText(told, whereOf(place), "");
+      if (told === "known") throw lostError(place);
+      if (told === "expired") return undefined;
+      for await (const { record } of oldRecordsOf(run, place)) return record;
+      return undefined;
+    });
   }
 
   /** Yields the runs of one pipeline, the one saved last first, some at a time. */
@@ -154,17 +149,17 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
     pipelineName: string,
     { status, limit = Infinity }: ListRunsOptions = {},
   ): AsyncIterable<RunSummary> {
-    const run = this.#running("list runs");
-    const tryOnce: RunScript = (script, keys, args) => runScript(this.#send, script, keys, args);
+    const run = this.#calling("list runs");
+    const tryOnce: RunScript = (...call) => this.#underWay.add(runScript(this.#send, ...call));
     const place = await placeOfPipeline(this.#keyPrefix, pipelineName);
     yield* listRuns({ run, tryOnce }, place, { status, limit });
   }
 
   /** Yields every checkpoint of a run, newest first, some at a time. */
   async *history(pipelineName: string, runId: string): AsyncIterable<CheckpointRecord> {
-    const place = await this.#placeOf(pipelineName, runId);
+    const run = this.#calling("read a history");
+    const place = await placeOfRun(this.#keyPrefix, pipelineName, runId);
     const { index, expiring } = place.keys;
-    const run = this.#running("read a history");
     let at = "";
     do {
       const args = [at, ...HISTORY_PAGE];
@@ -181,15 +176,16 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
 
   /** Removes all that is stored of a run. */
   async deleteRun(pipelineName: string, runId: string): Promise<void> {
-    const place = await this.#placeOf(pipelineName, runId);
-    const { keys: { index, runs, expiring, member }, raw } = place;
-    const run = this.#running("delete a run");
-    const keys = [index, runs, expiring, raw.runs] as const;
-    let answer: string | undefined;
-    do {
-      answer = textOf(await run(DELETE, keys, [raw.member, member, DELETE_PAGE]));
-    } while (answer === "more");
-    if (answer === "unknown") await removeUnknown(run, place);
+    await this.#call("delete a run", async (run) => {
+      const place = await placeOfRun(this.#keyPrefix, pipelineName, runId);
+      const { keys: { index, runs, expiring, member }, raw } = place;
+      const keys = [index, runs, expiring, raw.runs] as const;
+      let answer: string | undefined;
+      do {
+        answer = textOf(await run(DELETE, keys, [raw.member, member, DELETE_PAGE]));
+      } while (answer === "more");
+      if (answer === "unknown") await removeUnknown(run, place);
+    });
   }
 
   /** Closes the connection that was opened here, when what it is doing is done. */
@@ -200,7 +196,7 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
   }
 
   async #save(
-    what: string,
+    run: RunScript,
     { keys, raw }: RunPlace,
     record: CheckpointRecord,
     anew: "anew" | "",
@@ -220,7 +216,7 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
     const summary = summaryOf(record, text);
     const isPlain = keys.run === raw.run;
     if (summary !== "" || anew !== "" || !isPlain) args.push(summary, anew, raw.member);
-    const answer = await this.#running(what)(
+    const answer = await run(
       SAVE,
       [index, `${keys.run}:${entry}`, runs, expiring, ...isPlain ? [] : [raw.runs]],
       args,
@@ -228,20 +224,20 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
     return textOf(answer);
   }
 
-  #placeOf(pipelineName: string, runId: string): Promise<RunPlace> {
-    return placeOfRun(this.#keyPrefix, pipelineName, runId);
+  /** Does the work of one call, which disposing waits for. */
+  async #call<T>(what: string, work: (run: RunScript) => Promise<T>): Promise<T> {
+    if (this.#isDisposed) {
+      throw new TypeError(`Cannot ${what}: this RedisCheckpointer was disposed of`);
+    }
+    return await this.#underWay.add(work((...call) => this.#run(what, ...call)));
   }
 
-  /** Runs scripts, again after failures that pass; what fails for good says what was wanted. */
-  #running(what: string): RunScript {
-    return (script, keys, args) => {
-      if (this.#isDisposed) {
-        throw new TypeError(`Cannot ${what}: this RedisCheckpointer was disposed of`);
-      }
-      return this.#underWay.add(this.#run(what, script, keys, args));
-    };
+  /** Runs each script as a call of its own: a caller may leave off after any of them. */
+  #calling(what: string): RunScript {
+    return (...call) => this.#call(what, (run) => run(...call));
   }
 
+  /** Runs a script, again after failures that pass; what fails for good says what was wanted. */
   async #run(what: string, ...call: Parameters<RunScript>): Promise<unknown> {
     try {
       return await retrying(
@@ -254,6 +250,13 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
       throw new RedisError(`Cannot ${what} in Redis: ${reasonOf(cause)}`, { cause });
     }
   }
+}
+
+function lostError(place: RunPlace): RedisError {
+  return new RedisError(
+    `Cannot load ${whereOf(place)}: its latest checkpoint is gone, though it had not expired; ` +
+      "set maxmemory-policy to noeviction, and look for who deletes keys",
+  );
 }
 
 function whereOf({ pipelineName, runId }: RunPlace): string {

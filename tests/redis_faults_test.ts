@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { RedisError } from "../backends/redis.ts";
 import { counting, disturbAt } from "./disturbed_runs.ts";
 import { faultSuite } from "./fault_suite.ts";
@@ -70,11 +70,13 @@ for (const { name, ignore, isPatient, open } of DRIVERS) {
   });
 
   test("a server that says nothing counts as lost", async () => {
-    await using probe = await open(server.url(), { timeoutMs: 100 });
+    await using probe = await open(server.url(), { retryForMs: 0, timeoutMs: 100 });
     await probe.checkpointer.save(record(0));
-    await server.cli("client", "pause", "400", "all");
-    await probe.checkpointer.save(record(1));
+    await server.cli("client", "pause", "60000", "all");
+    const error = await assertRejects(() => probe.checkpointer.save(record(1)), RedisError);
     await server.cli("client", "unpause");
+    assert(error instanceof RedisError && error.cause instanceof Deno.errors.TimedOut);
+    await probe.checkpointer.save(record(1));
     await assertStored(probe.checkpointer, [record(1), record(0)]);
   });
 }
