@@ -4,6 +4,8 @@
  * @module
  */
 
+import { encodeCharacter, shorten } from "./names.ts";
+
 /** Longest encoded name: with a sequence and a suffix it stays below the 255 bytes of a segment. */
 const LONGEST = 200;
 
@@ -29,7 +31,7 @@ export function encodeName(name: string): string | Promise<string> {
 async function encodeHostile(name: string): Promise<string> {
   const encoded = name.replace(HOSTILE, encodeCharacter);
   if (encoded.length <= LONGEST) return encoded;
-  return `${encoded.slice(0, LONGEST - 70)}%~${await digest(name)}`;
+  return await shorten(encoded, name, LONGEST);
 }
 
 /**
@@ -76,18 +78,4 @@ export function headSequenceOf(fileName: string): number | undefined {
 /** Six digits, more when they are needed. */
 function sequenceDigits(sequence: number): string {
   return String(sequence).padStart(6, "0");
-}
-
-function encodeCharacter(character: string): string {
-  // A lone surrogate has no UTF-8 bytes; `%u` begins no byte, so it meets no other name.
-  if (!character.isWellFormed()) return `%u${character.charCodeAt(0).toString(16)}`;
-  const bytes = new TextEncoder().encode(character);
-  return Array.from(bytes, (byte) => `%${byte.toString(16).padStart(2, "0")}`).join("");
-}
-
-/** Told apart by UTF-16 units, since UTF-8 would make all lone surrogates one. */
-async function digest(name: string): Promise<string> {
-  const units = Uint16Array.from(name, (_, index) => name.charCodeAt(index));
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", units));
-  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
