@@ -120,6 +120,8 @@ export async function resumeRun<State extends object>(
   const record = await checkpointer.loadLatest(name.pipelineName, name.runId);
   if (record === undefined) throw new RunNotFoundError(name, "resume");
   if (!request.takeOver && isAlive(record)) {
+    // Who would approve hears that it has been done.
+    if (request.approvePause) throw new StalePauseError(name, record.status, request.pauseId);
     throw new RunActiveError(name, record.idleMs ?? 0, record.leaseMs ?? 0);
   }
   return await goOn(caller, checkpointer, record, request, call);
