@@ -85,9 +85,11 @@ export function makeChains(
       const { rest, growth } = toStoredChange(record, change, chain);
       const text = textOf({ ...rest, ...growth }, record);
       if (text.length * 2 > chain.whole) return undefined;
-      // What is set takes the place of something; what grows the record is mostly all there is.
+      // What is set takes the place of something. Of the two parts, the smaller one is measured.
       const isGrowth = rest.set === undefined && rest.tasks === undefined;
-      const grown = isGrowth ? text.length : JSON.stringify(growth).length;
+      const grown = isGrowth
+        ? Math.max(0, text.length - JSON.stringify(rest).length)
+        : JSON.stringify(growth).length;
       return { base: chain.base, since: chain.last, text, growth: grown };
     },
     savedWhole(record, length) {
