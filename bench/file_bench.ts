@@ -1,7 +1,7 @@
 import { join } from "@std/path";
 import { FileCheckpointer } from "../backends/file.ts";
-import { definePipeline, END, unchecked } from "../mod.ts";
-import { benchRatio } from "./measure.ts";
+import { append, type CheckpointRecord, definePipeline, END, unchecked } from "../mod.ts";
+import { benchRatio, benchTime } from "./measure.ts";
 
 const STEPS = 50;
 /** What a checkpoint of the pipeline below takes. */
@@ -12,28 +12,39 @@ const bytes = new TextEncoder().encode("x".repeat(CHECKPOINT_BYTES));
 /** Below the working folder: the system's folder for temporary files may lie in memory. */
 let folder = "";
 
-/** What one durable file costs: written, synced, linked into place, its first name removed. */
-async function bareFile(name: string): Promise<void> {
-  const draft = join(folder, `.${name}`);
+/** The same system calls as a save's, with as many bytes. */
+async function bareSave(number: number): Promise<void> {
+  const draft = join(folder, `.draft-${number}`);
+  const head = join(folder, `.head-${number}`);
   const file = Deno.openSync(draft, { write: true, createNew: true });
   file.writeSync(bytes);
-  await file.syncData();
-  file.close();
-  Deno.linkSync(draft, join(folder, name));
+  Deno.linkSync(draft, head);
   Deno.removeSync(draft);
+  if (number > 0) Deno.removeSync(join(folder, `.head-${number - 1}`));
+  Deno.linkSync(head, join(folder, `${number}.json`));
+  await file.sync();
+  file.close();
+}
+
+const inFolder = {
+  async setUp() {
+    folder = await makeFolder();
+  },
+  tearDown: () => Deno.remove(folder, { recursive: true }),
+};
+
+function makeFolder(): Promise<string> {
+  return Deno.makeTempDir({ dir: ".", prefix: ".bench-" });
 }
 
 benchRatio({
   name: "a checkpointed step on files",
   unit: "step",
   units: STEPS + 1,
-  mostTimes: 1.3,
-  async setUp() {
-    folder = await Deno.makeTempDir({ dir: ".", prefix: ".bench-" });
-  },
-  tearDown: () => Deno.remove(folder, { recursive: true }),
+  mostTimes: 1.2,
+  ...inFolder,
   async floor() {
-    for (let step = 0; step <= STEPS; step++) await bareFile(`${step}.json`);
+    for (let step = 0; step <= STEPS; step++) await bareSave(step);
   },
   async work() {
     const pipeline = definePipeline({
@@ -44,5 +55,118 @@ benchRatio({
       edges: { add: (state) => state.count < STEPS ? "add" : END },
     }, { checkpointer: new FileCheckpointer(folder), recursionLimit: Infinity });
     await pipeline.invoke({ count: 0, text: "x".repeat(50) });
+  },
+});
+
+/** A store that stays for all rounds of a benchmark. */
+async function makeStore(): Promise<{ readonly root: string; readonly store: FileCheckpointer }> {
+  const root = await makeFolder();
+  globalThis.addEventListener("unload", () => Deno.removeSync(root, { recursive: true }));
+  return { root, store: new FileCheckpointer(root, { sync: false }) };
+}
+
+function record(runId: string, sequence: number): CheckpointRecord {
+  return {
+    version: 1,
+    pipelineName: "bench",
+    runId,
+    sequence,
+    nodeId: "node",
+    state: { count: sequence, text: "x".repeat(50) },
+    completedNodes: [],
+    status: "running",
+    paused: false,
+    tasks: [{ node: "node", visit: sequence + 1, status: "pending" }],
+    pendingEdges: [],
+    steps: sequence,
+    failures: [],
+    writer: "0f8fad5b-d9cb-469f-a165-70867728950e",
+    savedAt: new Date(sequence).toISOString(),
+  };
+}
+
+const FIRST_TENTH = 500;
+const LAST_TENTH = 4_500;
+const saves = await makeStore();
+for (let sequence = 0; sequence < LAST_TENTH; sequence++) {
+  await saves.store.save(record("long", sequence));
+}
+let [short, late] = [0, LAST_TENTH];
+benchRatio({
+  name: "a save into the folder of 4,500 checkpoints, beside one into that of up to 500",
+  unit: "save",
+  units: STEPS,
+  mostTimes: 1.2,
+  async floor() {
+    for (let save = 0; save < STEPS; save++) {
+      await saves.store.save(
+        record(`short ${Math.floor(short / FIRST_TENTH)}`, short++ % FIRST_TENTH),
+      );
+    }
+  },
+  async work() {
+    for (let save = 0; save < STEPS; save++) await saves.store.save(record("long", late++));
+  },
+});
+
+const loads = await makeStore();
+for (let sequence = 0; sequence < 1_000; sequence++) {
+  await loads.store.save(record("small", sequence));
+}
+await definePipeline({
+  name: "bench",
+  state: unchecked<{ count: number; log: string[] }>(),
+  reducers: { log: append },
+  nodes: { add: (state) => ({ count: state.count + 1, log: "x".repeat(50) }) },
+  start: "add",
+  edges: { add: (state) => state.count < 999 ? "add" : END },
+}, { checkpointer: loads.store, recursionLimit: Infinity })
+  .invoke({ count: 0, log: [] }, { runId: "growing" });
+
+for (
+  const [runId, what] of [["small", "small ones"], [
+    "growing",
+    "a state that grew by 50 B",
+  ]] as const
+) {
+  benchTime({
+    name: `a load of the latest of 1,000 checkpoints, ${what}`,
+    unit: "load",
+    units: 10,
+    mostMicroseconds: 2_000,
+    async work() {
+      for (let load = 0; load < 10; load++) {
+        const latest = await new FileCheckpointer(loads.root).loadLatest("bench", runId);
+        if (latest?.sequence !== 999) throw new Error(`Expected 999, not ${latest?.sequence}`);
+      }
+    },
+  });
+}
+
+const RUNS = 1_000;
+const lists = await makeStore();
+for (let run = 0; run < RUNS; run++) {
+  for (let sequence = 0; sequence < 5; sequence++) {
+    await lists.store.save(record(`run-${run}`, sequence));
+  }
+}
+benchRatio({
+  name:
+    "a list of 1,000 runs of 5 checkpoints, beside listing 1,000 folders and reading as many files",
+  unit: "run",
+  units: RUNS,
+  mostTimes: 1.6,
+  // deno-lint-ignore require-await -- what it is compared with awaits
+  async floor() {
+    const parent = join(lists.root, "bench");
+    for (const { name } of Deno.readDirSync(parent)) {
+      const names = [...Deno.readDirSync(join(parent, name))];
+      if (names.length !== 6) throw new Error(`Expected 6 files, not ${names.length}`);
+      JSON.parse(Deno.readTextFileSync(join(parent, name, "000004_node.json")));
+    }
+  },
+  async work() {
+    const runs = await Array.fromAsync(new FileCheckpointer(lists.root).listRuns("bench"));
+    if (runs.length !== RUNS) throw new Error(`Expected ${RUNS} runs, not ${runs.length}`);
   },
 });
