@@ -37,9 +37,10 @@ export interface FileWarning {
 /** Options of a {@linkcode FileCheckpointer}. */
 export interface FileCheckpointerOptions {
   /**
-   * Whether every checkpoint is on the disk, not only with the operating system, before the next
-   * node runs. Default `true`; `false` is several times faster and may lose the last checkpoints
-   * when the machine (not the process) goes down.
+   * Whether every checkpoint and its name are on the disk, not only with the operating system,
+   * before the next node runs. Default `true`, which takes a file system with an ordered journal
+   * (ext4, XFS, btrfs); `false` is several times faster and may lose the last checkpoints when the
+   * machine (not the process) goes down.
    */
   readonly sync?: boolean;
   /** Is told of files that had to be passed over. Default: `console.warn`. */
@@ -51,6 +52,7 @@ export interface FileCheckpointerOptions {
  * folder must be on a file system with hard links. Nothing is opened before the first call, and
  * nothing stays open after one.
  *
+ * Small records are files as they are; of large ones, most files hold what changed, and no `state`.
  * Beside the checkpoints of a run lies one hidden file, `.head-<sequence>`: a second name of the
  * latest one, which lets only one writer save each sequence.
  *

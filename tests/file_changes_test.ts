@@ -1,14 +1,7 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { FileCheckpointer } from "../backends/file.ts";
-import {
-  append,
-  CheckpointConflictError,
-  type CheckpointRecord,
-  definePipeline,
-  END,
-  unchecked,
-} from "../mod.ts";
+import { append, type CheckpointRecord, definePipeline, END, unchecked } from "../mod.ts";
 import { changeBetween } from "../pipeline/change.ts";
 import { recordToText } from "../pipeline/record.ts";
 import { filesBelow, watched, withRoot } from "./file_probes.ts";
@@ -228,22 +221,24 @@ Deno.test("a run whose folder does not tell its id is listed under its id", asyn
 });
 
 Deno.test("the head of a writer that came too late and died gets no name", async () => {
-  await withRoot(async (root) => {
-    const [store] = watched(root);
-    const records = largeRun(3);
-    await saveAll(store, records);
-    const late = following(records[0] ?? makeRecord(), { writer: "late", nodeId: "late" });
-    await Deno.writeTextFile(join(root, "pipeline/run/.head-000001"), recordToText(late));
-    const [next] = watched(root);
-    const last = records[2] ?? makeRecord();
-    const resume = { at: last.savedAt, approved: [] };
-    const claim = following(last, { nodeId: "__resume__", writer: "next", resume });
-    await next.save(claim);
-    await assertStored(next, [claim, last, ...records.slice(0, 2).reverse()]);
-    const names = await filesBelow(join(root, "pipeline/run"));
-    assertEquals(names.filter((name) => name.startsWith(".") || name.includes("late")), [
-      ".head-000003",
-    ]);
-    await assertRejects(() => store.save(late), CheckpointConflictError);
-  });
+  const resume = { at: "2026-01-01T00:00:00.000Z", approved: [] };
+  for (const goesOn of [{ resume, nodeId: "__resume__" }, { sequence: 5 }]) {
+    await withRoot(async (root) => {
+      const [store] = watched(root);
+      const [first, second, last] = largeRun(3);
+      assert(first !== undefined && second !== undefined && last !== undefined);
+      await saveAll(store, [first, second, last]);
+      const late = following(first, { writer: "late", nodeId: "late" });
+      await Deno.writeTextFile(join(root, "pipeline/run/.head-000001"), recordToText(late));
+      const [next] = watched(root);
+      const latest = following(last, { writer: "next", ...goesOn });
+      await next.save(latest);
+      await assertStored(next, [latest, last, second, first]);
+      const names = await filesBelow(join(root, "pipeline/run"));
+      assertEquals(names.filter((name) => name.startsWith(".") || name.includes("late")), [
+        `.head-00000${latest.sequence}`,
+      ]);
+      await assertRefused(store, late);
+    });
+  }
 });
