@@ -63,7 +63,7 @@ function panel(row: Row, peers: readonly PeerResults[]): string {
   const bars = peers.map((peer, index) => {
     const kind = isItself(peer) ? ` class="itself"` : "";
     const y = PANEL.head + index * PANEL.pitch;
-    const name = text(0, shortName(peer.name));
+    const name = text(0, peer.shortName);
     return `<g${kind} transform="translate(0 ${y})">${name}${
       bar(row, spread(peer, row.figure), most)
     }</g>`;
@@ -95,11 +95,6 @@ function text(x: number, content: string): string {
 
 function pixels(length: number): string {
   return length.toFixed(1);
-}
-
-/** Without its version, and what is marked up in the table. */
-function shortName(name: string): string {
-  return name.replace(/,? [\d.]+$/, "").replaceAll("`", "");
 }
 
 function escape(text: string): string {

@@ -37,8 +37,12 @@ export async function compare(
   };
 }
 
-function peerResults({ id, name }: Entry, rounds: readonly Round[]): PeerResults {
-  return { id, name, setUp: rounds[0]?.setUp ?? "", rounds: rounds.map(({ figures }) => figures) };
+function peerResults(
+  { id, name, shortName }: Entry,
+  measured: readonly Round[],
+): PeerResults {
+  const rounds = measured.map(({ figures }) => figures);
+  return { id, name, shortName, setUp: measured[0]?.setUp ?? "", rounds };
 }
 
 /** The peer's program says what it found in its last line; what peers log comes before. */

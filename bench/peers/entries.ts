@@ -14,6 +14,8 @@ export interface Entry {
   readonly id: string;
   /** What the table calls it. */
   readonly name: string;
+  /** What the chart calls it. */
+  readonly shortName: string;
   /** Arguments of the Deno that measures it, before the order. */
   readonly args: readonly string[];
 }
@@ -23,13 +25,19 @@ export const ENTRIES: readonly Entry[] = [
   {
     id: "firefly",
     name: `Firefly Pipeline ${denoJson.version}`,
+    shortName: "Firefly Pipeline",
     args: program("firefly.ts", configArgs()),
   },
-  other("langgraph", "LangGraph.js", "@langchain/langgraph"),
-  other("langgraph_delta", "LangGraph.js, DeltaChannel,", "@langchain/langgraph"),
+  other("langgraph", "LangGraph", "@langchain/langgraph"),
+  other("langgraph_delta", "LangGraph delta", "@langchain/langgraph"),
   other("dbos", "DBOS", "@dbos-inc/dbos-sdk"),
   other("mastra", "Mastra", "@mastra/core"),
-  { id: "bare", name: "Bare `INSERT`", args: program("bare.ts", configArgs()) },
+  {
+    id: "bare",
+    name: "Bare `INSERT`",
+    shortName: "Bare INSERT",
+    args: program("bare.ts", configArgs()),
+  },
 ];
 
 /** Whether it is this package. */
@@ -46,7 +54,12 @@ export const PACKAGES: readonly string[] = Object.values(others.imports).map((sp
 function other(id: string, name: string, packageName: keyof typeof others.imports): Entry {
   const version = others.imports[packageName].split("@").at(-1);
   const config = ["--config", path("others/deno.json")];
-  return { id, name: `${name} ${version}`, args: program(`others/${id}.ts`, config) };
+  return {
+    id,
+    name: `${name} ${version}`,
+    shortName: name,
+    args: program(`others/${id}.ts`, config),
+  };
 }
 
 function program(file: string, config: readonly string[]): readonly string[] {

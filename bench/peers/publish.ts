@@ -16,7 +16,7 @@ export const FIGURES = new URL("docs/performance/", ROOT);
 
 const README = new URL("README.md", ROOT);
 /** Between these two lines the README shows the summary. */
-const FROM = "<!-- figures: written by deno task bench:peers -->\n";
+const FROM = "<!-- figures: written by deno task bench:peers -->";
 const TO = "<!-- end of figures -->";
 
 /** Writes all that is shown of a comparison into a folder. */
@@ -36,10 +36,10 @@ export async function writeReadme(results: Results): Promise<void> {
   const text = await Deno.readTextFile(README);
   const [start, end] = [text.indexOf(FROM), text.indexOf(TO)];
   if (start < 0 || end < start) {
-    throw new Error(`Cannot write the figures into the README: it has no line ${FROM.trim()}`);
+    throw new Error(`Cannot write the figures into the README: it has no ${FROM} before ${TO}`);
   }
   const before = text.slice(0, start + FROM.length);
-  await Deno.writeTextFile(README, `${before}\n${summary(results)}\n\n${text.slice(end)}`);
+  await Deno.writeTextFile(README, `${before}\n\n${summary(results)}\n\n${text.slice(end)}`);
   await format([README]);
 }
 

@@ -23,6 +23,7 @@ export interface Results {
 export interface PeerResults {
   readonly id: string;
   readonly name: string;
+  readonly shortName: string;
   readonly setUp: string;
   /** Its figures, round by round. */
   readonly rounds: readonly Figures[];

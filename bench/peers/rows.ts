@@ -23,7 +23,7 @@ export interface Row {
 
 /** All of them, for workloads of these sizes. */
 export function rowsFor(sizes: Sizes): readonly Row[] {
-  const cycle = `Cycle of ${count(sizes.appendingSteps)} steps that append ${ITEM_BYTES} B each`;
+  const cycle = `Cycle of ${count(sizes.appendingSteps)} steps appending ${ITEM_BYTES} B`;
   const carrying = `${count(sizes.carryingSteps)} steps over a constant ${
     showBytes(sizes.carriedBytes)
   }`;
@@ -40,10 +40,8 @@ export function rowsFor(sizes: Sizes): readonly Row[] {
     rate("manyRunsPerSecond", atOnce(sizes.manyRuns)),
     time(
       "resumeMs",
-      `Resume after ${count(sizes.appendingSteps)} steps, among ${
-        count(sizes.otherRuns)
-      } other runs`,
-      "ms",
+      `Resume after ${count(sizes.appendingSteps)} steps`,
+      `ms, among ${count(sizes.otherRuns)} other runs`,
     ),
   ];
 }
