@@ -7,26 +7,30 @@ import { whyNoPostgresDriver } from "../../tests/servers/registry.ts";
 import { expect, itemOf, type Peer, type Workloads } from "./peer.ts";
 import { runWorker } from "./worker.ts";
 
+/** As many as by default. */
+const CONNECTIONS = 3;
+
 /** Opens this package on a database, through `@db/postgres` where it can be had. */
 export async function open(dsn: string): Promise<Peer> {
   if (await whyNoPostgresDriver() === undefined) {
-    const checkpointer = new PostgresCheckpointer({ url: dsn });
+    const checkpointer = new PostgresCheckpointer({ url: dsn, poolSize: CONNECTIONS });
     return {
-      setUp: setUp("@db/postgres, poolSize 3 (the default)"),
+      setUp: setUp("@db/postgres"),
       ...workloads(checkpointer),
       [Symbol.asyncDispose]: () => checkpointer[Symbol.asyncDispose](),
     };
   }
-  const pool = new pg.Pool({ connectionString: dsn });
+  const pool = new pg.Pool({ connectionString: dsn, max: CONNECTIONS });
   return {
-    setUp: setUp("a Pool of node-postgres, 10 connections (its default)"),
+    setUp: setUp("a Pool of node-postgres"),
     ...workloads(new PostgresCheckpointer({ client: pool })),
     [Symbol.asyncDispose]: () => pool.end(),
   };
 }
 
 function setUp(driver: string): string {
-  return `PostgresCheckpointer on ${driver}; durability "sync" (the default)`;
+  return `PostgresCheckpointer on ${CONNECTIONS} connections of ${driver}; durability "sync", the ` +
+    "default";
 }
 
 function workloads(checkpointer: Checkpointer): Workloads {

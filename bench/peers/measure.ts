@@ -81,9 +81,9 @@ async function measureManyAtOnce(peer: Peer, sizes: Sizes): Promise<Figures> {
 
 async function measureResume(peer: Peer, sizes: Sizes): Promise<Figures> {
   if (peer.stopped === undefined) return {};
-  const { appendingSteps, otherRuns, resumes, shortSteps } = sizes;
+  const { appendingSteps, otherRuns, otherSteps, resumes } = sizes;
   for (let left = otherRuns; left > 0; left -= FILLING) {
-    await sideBySide(peer, Math.min(left, FILLING), shortSteps);
+    await sideBySide(peer, Math.min(left, FILLING), otherSteps);
   }
   const resume = await peer.stopped(appendingSteps);
   await resume(); // the first finds nothing compiled

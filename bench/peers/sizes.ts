@@ -18,6 +18,8 @@ export interface Sizes {
   readonly shortSteps: number;
   /** Other runs in the store when one is resumed. */
   readonly otherRuns: number;
+  /** Steps of each of these. */
+  readonly otherSteps: number;
   /** How often a stopped run is resumed. */
   readonly resumes: number;
 }
@@ -33,6 +35,7 @@ export const FULL: Sizes = {
   manyRuns: 200,
   shortSteps: 20,
   otherRuns: 1_000,
+  otherSteps: 5,
   resumes: 10,
 };
 
@@ -50,5 +53,6 @@ export const QUICK: Sizes = {
   manyRuns: 40,
   shortSteps: 10,
   otherRuns: 50,
+  otherSteps: 5,
   resumes: 2,
 };
