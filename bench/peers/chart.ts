@@ -12,7 +12,7 @@ import { type Row, rowsFor } from "./rows.ts";
 const COLUMNS = 3;
 const MARGIN = 24;
 const PANEL = { width: 300, gap: 24, head: 44, bar: 16, pitch: 22 };
-const NAME_WIDTH = 110;
+const NAME_WIDTH = 122;
 const VALUE_WIDTH = 62;
 const BAR_WIDTH = PANEL.width - NAME_WIDTH - VALUE_WIDTH;
 

@@ -28,8 +28,8 @@ export const ENTRIES: readonly Entry[] = [
     shortName: "Firefly Pipeline",
     args: program("firefly.ts", configArgs()),
   },
-  other("langgraph", "LangGraph", "@langchain/langgraph"),
-  other("langgraph_delta", "LangGraph delta", "@langchain/langgraph"),
+  other("langgraph", "LangGraph.js", "@langchain/langgraph"),
+  other("langgraph_delta", "LangGraph.js delta", "@langchain/langgraph"),
   other("dbos", "DBOS", "@dbos-inc/dbos-sdk"),
   other("mastra", "Mastra", "@mastra/core"),
   {
