@@ -146,9 +146,13 @@ Deno.test("the chart has a bar for each figure, as long as the figure, and escap
 Deno.test("the README and the page show the figures that are kept", async () => {
   const read = (path: string) => Deno.readTextFile(new URL(`../${path}`, import.meta.url));
   const kept: Results = JSON.parse(await read("docs/performance/results.json"));
-  assertStringIncludes(withoutLayout(await read("README.md")), withoutLayout(summary(kept)));
-  assertEquals(
-    withoutLayout(await read("docs/performance/figures.md")).trim(),
-    withoutLayout(figuresPage(kept)).trim(),
-  );
+  for (
+    const [path, shown] of [["README.md", summary], [
+      "docs/performance/figures.md",
+      figuresPage,
+    ]] as const
+  ) {
+    const isShown = withoutLayout(await read(path)).includes(withoutLayout(shown(kept)).trim());
+    assert(isShown, `${path} differs from docs/performance/results.json: write both anew`);
+  }
 });

@@ -1,12 +1,14 @@
 // The floor: bare INSERTs, one commit each, nothing else; main.ts starts it.
-// @ts-types="npm:@types/pg@8.23.1"
-import pg from "npm:pg@8.23.1";
+import { nodePool } from "./node_pool.ts";
 import { itemOf, type Peer } from "./peer.ts";
 import { runWorker } from "./worker.ts";
 
+/** As many as node-postgres has by default. */
+const CONNECTIONS = 10;
+
 /** Opens a table with our primary key on a database. */
 export async function open(dsn: string): Promise<Peer> {
-  const pool = new pg.Pool({ connectionString: dsn });
+  const pool = nodePool(dsn, CONNECTIONS);
   await pool.query(
     "CREATE TABLE bare (run_id text, step int, item text, PRIMARY KEY (run_id, step))",
   );
@@ -21,7 +23,7 @@ export async function open(dsn: string): Promise<Peer> {
     }
   };
   return {
-    setUp: "prepared, through a Pool of node-postgres, 10 connections (its default)",
+    setUp: `prepared, on ${CONNECTIONS} connections of a Pool of node-postgres`,
     appending: insert,
     short: insert,
     [Symbol.asyncDispose]: () => pool.end(),

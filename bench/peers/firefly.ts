@@ -1,9 +1,8 @@
 // This package, measured; main.ts starts it.
-// @ts-types="npm:@types/pg@8.23.1"
-import pg from "npm:pg@8.23.1";
 import { PostgresCheckpointer } from "../../backends/postgres.ts";
 import { append, type Checkpointer, definePipeline, END, send, unchecked } from "../../mod.ts";
 import { whyNoPostgresDriver } from "../../tests/servers/registry.ts";
+import { nodePool } from "./node_pool.ts";
 import { expect, itemOf, type Peer, type Workloads } from "./peer.ts";
 import { runWorker } from "./worker.ts";
 
@@ -20,7 +19,7 @@ export async function open(dsn: string): Promise<Peer> {
       [Symbol.asyncDispose]: () => checkpointer[Symbol.asyncDispose](),
     };
   }
-  const pool = new pg.Pool({ connectionString: dsn, max: CONNECTIONS });
+  const pool = nodePool(dsn, CONNECTIONS);
   return {
     setUp: setUp("a Pool of node-postgres"),
     ...workloads(new PostgresCheckpointer({ client: pool })),
