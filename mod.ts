@@ -118,6 +118,7 @@ export {
   type ResumeOptions,
   type StreamRequest,
 } from "./pipeline/pipeline.ts";
+export type { HistoryOption, PrunableStatus, PruneOptions, PruneResult } from "./pipeline/prune.ts";
 export { append, extend, merge, replace } from "./pipeline/reducers.ts";
 export type { Recovery } from "./pipeline/recover.ts";
 export type { RunResult, TaskFailure } from "./pipeline/result.ts";
