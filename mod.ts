@@ -86,6 +86,7 @@ export {
   type Update,
 } from "./pipeline/definition.ts";
 export type { Durability } from "./pipeline/durability.ts";
+export { type CheckpointDiff, diffCheckpoints, type FieldDiff } from "./pipeline/diff.ts";
 export {
   CheckpointSaveError,
   NodeTimeoutError,
