@@ -95,7 +95,7 @@ else
     local oldest = redis.call('HGET', index, 'oldest')
     for _ = 1, 16 do
       local found = redis.call('HMGET', index, oldest, '>' .. oldest)
-      if redis.call('EXISTS', run .. found[1]) == 1 then break end
+      if not found[1] or redis.call('EXISTS', run .. found[1]) == 1 then break end
       local following = found[2] or string.format('%.0f', oldest + 1)
       redis.call('HDEL', index, oldest, '>' .. oldest, '<' .. following)
       oldest = following
