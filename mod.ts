@@ -43,8 +43,10 @@ export {
   type CheckpointRecord,
   type ErrorRecord,
   type FailureRecord,
+  type ForkRecord,
   type ListRunsOptions,
   type LoadedRecord,
+  type PauseDetails,
   type PauseRecord,
   type PendingEdge,
   RecordVersionError,
@@ -56,6 +58,7 @@ export {
 export { StateSerializationError } from "./pipeline/codec.ts";
 export {
   type Edge,
+  type EdgeContext,
   END,
   type End,
   KIND,
@@ -70,6 +73,7 @@ export {
   type OneOrMany,
   type Pause,
   pause,
+  type PauseOptions,
   type PipelineDefinition,
   type Reducer,
   type ReducerInput,
@@ -85,6 +89,7 @@ export type { Durability } from "./pipeline/durability.ts";
 export {
   CheckpointSaveError,
   NodeTimeoutError,
+  PauseExpiredError,
   type PendingPause,
   RecoveryLimitError,
   RecursionLimitError,
@@ -103,10 +108,13 @@ export type { HistoryEntry } from "./pipeline/history.ts";
 export type { Json, JsonObject } from "./pipeline/json.ts";
 export {
   definePipeline,
+  type ForkOptions,
   type InvokeOptions,
+  type ListedRun,
   type Pipeline,
   type PipelineOptions,
   type RecoverOptions,
+  type RejectOptions,
   type ResumeOptions,
   type StreamRequest,
 } from "./pipeline/pipeline.ts";
@@ -114,6 +122,7 @@ export { append, extend, merge, replace } from "./pipeline/reducers.ts";
 export type { Recovery } from "./pipeline/recover.ts";
 export type { RunResult, TaskFailure } from "./pipeline/result.ts";
 export {
+  AnswerValidationError,
   InputValidationError,
   type SchemaIssue,
   type SchemaResult,

@@ -4,18 +4,23 @@
  * @module
  */
 
-import { fromFileUrl, join } from "@std/path";
+import { dirname, fromFileUrl, join } from "@std/path";
+import { makeChains } from "../pipeline/chain.ts";
 import {
+  type CheckpointChange,
   CheckpointConflictError,
   type Checkpointer,
   type CheckpointRecord,
   type ListRunsOptions,
   type RunSummary,
 } from "../pipeline/checkpointer.ts";
-import { summarize } from "../pipeline/record.ts";
-import { encodeName, rawName } from "./file_names.ts";
-import { historyIn, latestIn, type PublishedHead, type RunFolder, saveIn } from "./file_run.ts";
-import { exists, readFolders, reasonOf } from "./file_system.ts";
+import { recordToText } from "../pipeline/record.ts";
+import type { StoredChange } from "../pipeline/stored_change.ts";
+import { historyIn, latestIn, summaryIn } from "./file_load.ts";
+import { encodeName, nameOf, rawName } from "./file_names.ts";
+import { type PublishedHead, saveIn } from "./file_save.ts";
+import type { RunFolder } from "./file_stored.ts";
+import { exists, listFolders, makeTurns, reasonOf, syncFolder } from "./file_system.ts";
 
 /** A file that should be a checkpoint and is none; it was passed over. */
 export interface FileWarning {
@@ -58,6 +63,7 @@ export class FileCheckpointer implements Checkpointer {
   readonly #root: string;
   readonly #sync: boolean;
   readonly #onWarning: (warning: FileWarning) => void;
+  readonly #chains = makeChains(changeText);
   /** The head that was published here last: it need not be looked at again. */
   #lastSaved: PublishedHead | undefined;
 
@@ -78,21 +84,42 @@ export class FileCheckpointer implements Checkpointer {
   }
 
   /**
-   * Stores one checkpoint.
+   * Stores one checkpoint: whole, or as a change where that is much less.
    *
    * @throws {CheckpointConflictError} If another writer saved this sequence, or a later one is
    * stored.
    * @throws {Error} If the file could not be written, with the operating system's error as cause.
    */
-  async save(record: CheckpointRecord): Promise<void> {
+  async save(record: CheckpointRecord, change?: CheckpointChange): Promise<void> {
     const folder = await this.#runFolder(record.pipelineName, record.runId);
+    const published = this.#lastSaved;
+    this.#lastSaved = undefined;
     try {
-      await saveIn(folder, record, this.#sync, this.#lastSaved);
-      this.#lastSaved = { path: folder.path, sequence: record.sequence };
+      await this.#saveIn(folder, record, change, published);
     } catch (cause) {
       if (cause instanceof CheckpointConflictError) throw cause;
       throw new Error(`Cannot write to ${folder.path}: ${reasonOf(cause)}`, { cause });
     }
+    this.#lastSaved = { path: folder.path, sequence: record.sequence };
+  }
+
+  async #saveIn(
+    folder: RunFolder,
+    record: CheckpointRecord,
+    change: CheckpointChange | undefined,
+    published: PublishedHead | undefined,
+  ): Promise<void> {
+    const common = { record, sync: this.#sync, published };
+    const planned = this.#chains.plan(record, change);
+    if (planned !== undefined && planned.since === record.sequence - 1) {
+      const text = planned.text + "\n";
+      if (await saveIn(folder, { ...common, text, isChange: true })) {
+        return this.#chains.savedChange(record, planned);
+      }
+    }
+    const text = recordToText(record) + "\n";
+    await saveIn(folder, { ...common, text, isChange: false });
+    this.#chains.savedWhole(record, text.length);
   }
 
   /** Yields the checkpoint with the highest sequence; files that are no checkpoints are told. */
@@ -100,20 +127,26 @@ export class FileCheckpointer implements Checkpointer {
     return await latestIn(await this.#runFolder(pipelineName, runId));
   }
 
-  /** Yields the runs of one pipeline, the one saved last first. Reads every run's latest file. */
+  /**
+   * Yields the runs of one pipeline, the one saved last first. Looks into every run's folder, and
+   * reads its latest file.
+   */
   async *listRuns(
     pipelineName: string,
     { status, limit = Infinity }: ListRunsOptions = {},
   ): AsyncIterable<RunSummary> {
     const parent = await pathIn(this.#root, pipelineName);
-    const latest = await readFolders(
-      parent,
-      (path) => latestIn({ path, pipelineName, warn: this.#warn }),
-    );
-    const summaries = latest
-      .filter((record) => status === undefined || record.status === status)
-      .sort((one, other) => compare(other.savedAt, one.savedAt))
-      .map(summarize);
+    const takeTurn = makeTurns();
+    const summaries: RunSummary[] = [];
+    for (const name of listFolders(parent)) {
+      await takeTurn();
+      const path = join(parent, name);
+      const run = { path, pipelineName, runId: nameOf(name), warn: this.#warn };
+      const summary = await summaryIn(run);
+      if (summary === undefined) continue;
+      if (status === undefined || summary.status === status) summaries.push(summary);
+    }
+    summaries.sort((one, other) => compare(other.savedAt, one.savedAt));
     yield* summaries.slice(0, limit);
   }
 
@@ -125,7 +158,9 @@ export class FileCheckpointer implements Checkpointer {
   /** Removes a run: out of sight at once, then from the disk. */
   async deleteRun(pipelineName: string, runId: string): Promise<void> {
     const { path } = await this.#runFolder(pipelineName, runId);
-    const deleted = join(path, "..", `.deleted-${crypto.randomUUID()}`);
+    this.#chains.forget(pipelineName, runId);
+    const parent = dirname(path);
+    const deleted = join(parent, `.deleted-${crypto.randomUUID()}`);
     try {
       await Deno.rename(path, deleted);
     } catch (error) {
@@ -133,6 +168,8 @@ export class FileCheckpointer implements Checkpointer {
       throw new Error(`Cannot delete ${path}: ${reasonOf(error)}`, { cause: error });
     }
     await Deno.remove(deleted, { recursive: true });
+    // A power loss must not bring it back to be resumed.
+    if (this.#sync) await syncFolder(parent);
   }
 
   async #runFolder(pipelineName: string, runId: string): Promise<RunFolder> {
@@ -147,6 +184,11 @@ export class FileCheckpointer implements Checkpointer {
     const message = `${path} is no checkpoint of its run and was passed over: ${reasonOf(cause)}`;
     this.#onWarning({ path, message, cause });
   };
+}
+
+/** With its time in full, as people read it, and lists without the chain. */
+function changeText(change: StoredChange, { savedAt }: CheckpointRecord): string {
+  return JSON.stringify({ ...change, after_ms: undefined, saved_at: savedAt });
 }
 
 /** A name's place in a folder: the encoded one, or the Python framework's where only that is. */

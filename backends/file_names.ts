@@ -4,10 +4,15 @@
  * @module
  */
 
+import { encodeCharacter, shorten } from "./names.ts";
+
 /** Longest encoded name: with a sequence and a suffix it stays below the 255 bytes of a segment. */
 const LONGEST = 200;
 
 const HEAD = ".head-";
+
+/** Begins the name of a file that is being written. */
+export const DRAFT = ".draft-";
 
 /**
  * Everything but ASCII letters, digits, space and `_ - . , + = @ ( ) ~ ! ' & ; # $`, and a dot or
@@ -26,7 +31,7 @@ export function encodeName(name: string): string | Promise<string> {
 async function encodeHostile(name: string): Promise<string> {
   const encoded = name.replace(HOSTILE, encodeCharacter);
   if (encoded.length <= LONGEST) return encoded;
-  return `${encoded.slice(0, LONGEST - 70)}%~${await digest(name)}`;
+  return await shorten(encoded, name, LONGEST);
 }
 
 /**
@@ -60,6 +65,11 @@ export function sequenceOf(fileName: string): number | undefined {
   return digits === undefined ? undefined : Number(digits);
 }
 
+/** The name whose folder this is, `undefined` where the folder's name does not tell. */
+export function nameOf(segment: string): string | undefined {
+  return segment.includes("%") ? undefined : segment;
+}
+
 /** The sequence in the name of a head, `undefined` if it is none. */
 export function headSequenceOf(fileName: string): number | undefined {
   return fileName.startsWith(HEAD) ? Number(fileName.slice(HEAD.length)) : undefined;
@@ -68,18 +78,4 @@ export function headSequenceOf(fileName: string): number | undefined {
 /** Six digits, more when they are needed. */
 function sequenceDigits(sequence: number): string {
   return String(sequence).padStart(6, "0");
-}
-
-function encodeCharacter(character: string): string {
-  // A lone surrogate has no UTF-8 bytes; `%u` begins no byte, so it meets no other name.
-  if (!character.isWellFormed()) return `%u${character.charCodeAt(0).toString(16)}`;
-  const bytes = new TextEncoder().encode(character);
-  return Array.from(bytes, (byte) => `%${byte.toString(16).padStart(2, "0")}`).join("");
-}
-
-/** Told apart by UTF-16 units, since UTF-8 would make all lone surrogates one. */
-async function digest(name: string): Promise<string> {
-  const units = Uint16Array.from(name, (_, index) => name.charCodeAt(index));
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", units));
-  return Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,22 +1,25 @@
 /**
  * What the file backend asks of the file system. A system call on a local file takes microseconds
- * and a trip to the thread pool ten times that, so only what waits for the disk is asynchronous.
+ * and a trip to the thread pool ten times that, so only what surely waits for the disk is
+ * asynchronous; who reads many files lets others have their turn.
  *
  * @module
  */
 
 import { join } from "@std/path";
-import { headSequenceOf, sequenceOf } from "./file_names.ts";
+import { DRAFT, headSequenceOf, sequenceOf } from "./file_names.ts";
 
-/** Folders that are read side by side. */
-const FOLDERS_AT_ONCE = 16;
-
-const DRAFT = ".draft-";
+/** So long, in milliseconds, reading keeps the thread before others get their turn. */
+const LONGEST_TURN_MS = 15;
 
 /** What lies in the folder of a run. */
 export interface FolderListing {
   /** Files that are named like checkpoints, newest first. */
-  readonly checkpoints: readonly { readonly sequence: number; readonly name: string }[];
+  readonly checkpoints: readonly {
+    readonly sequence: number;
+    readonly name: string;
+    readonly isHead: false;
+  }[];
   /** Sequences of the heads, newest first. */
   readonly heads: readonly number[];
   /** Names of drafts. */
@@ -25,14 +28,14 @@ export interface FolderListing {
 
 /** Lists the folder of a run; empty if there is none. */
 export function listFolder(folder: string): FolderListing {
-  const checkpoints: { sequence: number; name: string }[] = [];
+  const checkpoints: { sequence: number; name: string; isHead: false }[] = [];
   const heads: number[] = [];
   const drafts: string[] = [];
   for (const { name, isFile } of entriesOf(folder)) {
     if (!isFile) continue;
     const sequence = sequenceOf(name);
     const head = headSequenceOf(name);
-    if (sequence !== undefined) checkpoints.push({ sequence, name });
+    if (sequence !== undefined) checkpoints.push({ sequence, name, isHead: false });
     else if (head !== undefined) heads.push(head);
     else if (name.startsWith(DRAFT)) drafts.push(name);
   }
@@ -41,42 +44,67 @@ export function listFolder(folder: string): FolderListing {
   return { checkpoints, heads, drafts };
 }
 
-/** Reads every folder of a folder, some side by side; what has no result is left out. */
-export async function readFolders<T>(
-  parent: string,
-  read: (folder: string) => Promise<T | undefined>,
-): Promise<T[]> {
-  const names = entriesOf(parent)
+/** The names of the folders in a folder; hidden ones are left out. */
+export function listFolders(parent: string): string[] {
+  return entriesOf(parent)
     .filter(({ name, isDirectory }) => isDirectory && !name.startsWith("."))
     .map(({ name }) => name);
-  const results: T[] = [];
-  const work = async () => {
-    for (let name = names.pop(); name !== undefined; name = names.pop()) {
-      const result = await read(join(parent, name));
-      if (result !== undefined) results.push(result);
-    }
-  };
-  await Promise.all(Array.from({ length: FOLDERS_AT_ONCE }, work));
-  return results;
 }
 
-/** Writes a file of a name of its own and, if asked, waits until it is on the disk. */
-export async function writeDraft(folder: string, text: string, sync: boolean): Promise<string> {
-  const draft = join(folder, DRAFT + crypto.randomUUID());
-  const file = createFile(draft, folder);
+/** A file that is written, under a name of its own, and still open. */
+export interface Draft {
+  /** Its path. */
+  readonly path: string;
+  /** The open file. */
+  readonly file: Deno.FsFile;
+}
+
+/** Writes a file of a name of its own. */
+export function writeDraft(folder: string, text: string): Draft {
+  const path = join(folder, DRAFT + crypto.randomUUID());
+  const file = createFile(path, folder);
   try {
     const bytes = new TextEncoder().encode(text);
     for (let written = 0; written < bytes.length;) {
       written += file.writeSync(bytes.subarray(written));
     }
-    if (sync) await file.syncData();
   } catch (error) {
-    removeIfThere(draft);
-    throw error;
-  } finally {
     file.close();
+    removeIfThere(path);
+    throw error;
   }
-  return draft;
+  return { path, file };
+}
+
+/** Reads a file; `undefined` if there is none. */
+export function readIfThere(path: string): string | undefined {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw new Error(`Cannot read ${path}: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+/** Waits until the names in a folder are on the disk, where the system syncs folders. */
+export async function syncFolder(path: string): Promise<void> {
+  if (Deno.build.os === "windows") return;
+  using folder = Deno.openSync(path);
+  await folder.sync();
+}
+
+/** Lets others have their turn whenever this one has kept the thread for long. */
+export function makeTurns(): () => Promise<void> | undefined {
+  let began = performance.now();
+  return () => {
+    if (performance.now() - began < LONGEST_TURN_MS) return undefined;
+    return new Promise((resolve) =>
+      setTimeout(() => {
+        began = performance.now();
+        resolve();
+      }, 0)
+    );
+  };
 }
 
 /** Removes a file; whether it was there. */
@@ -103,6 +131,11 @@ export function countNames(path: string): number | undefined {
 /** Whether there is something of this name. */
 export function exists(path: string): boolean {
   return countNames(path) !== undefined;
+}
+
+/** When a file was written, ISO 8601. */
+export function modifiedAt(path: string): string {
+  return (Deno.statSync(path).mtime ?? new Date(0)).toISOString();
 }
 
 /** Creates a file, and its folder if that is not there yet. */

@@ -15,6 +15,7 @@ import {
   type RunSummary,
 } from "../pipeline/checkpointer.ts";
 import type { StoredChange } from "../pipeline/stored_change.ts";
+import { refuseBelow, requireOne } from "./options.ts";
 import { batching } from "./postgres_batch.ts";
 import {
   type DenoClient,
@@ -30,7 +31,6 @@ import { isPassing, PostgresError, reasonOf } from "./postgres_error.ts";
 import { keyOf } from "./postgres_names.ts";
 import { makePool, type Pool } from "./postgres_pool.ts";
 import { latestOf, sequenceOf, summaryOf, takeHistory } from "./postgres_records.ts";
-import { answered, retrying } from "./postgres_retry.ts";
 import { changeDetails, type StoredRow, toChangeRow, toRow } from "./postgres_row.ts";
 import {
   checkTableName,
@@ -49,6 +49,7 @@ import {
 } from "./postgres_sql.ts";
 import { prepareTable } from "./postgres_table.ts";
 import { parseUrl } from "./postgres_url.ts";
+import { answered, retrying } from "./retry.ts";
 
 export { PostgresError, postgresSchema };
 export type { DenoClient, DenoPool, NodeClient, PostgresClient, PostgresJsClient };
@@ -126,11 +127,7 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
   constructor(options: PostgresCheckpointerOptions) {
     const { url, client, tableName = "firefly_checkpoints" } = options;
     const { poolSize = 3, retryForMs = 15_000, timeoutMs = 30_000 } = options;
-    if ((url === undefined) === (client === undefined)) {
-      throw new TypeError(
-        "Cannot make a PostgresCheckpointer: pass exactly one of `url` and `client`",
-      );
-    }
+    requireOne("PostgresCheckpointer", options);
     checkTableName(tableName);
     refuseBelow(1, poolSize, "poolSize");
     refuseBelow(0, retryForMs, "retryForMs");
@@ -282,7 +279,8 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
     }
   }
 
-  readonly #runRetrying: RunSql = (sql) => retrying(this.#retryForMs, () => this.#run(sql));
+  readonly #runRetrying: RunSql = (sql) =>
+    retrying(this.#retryForMs, isPassing, () => this.#run(sql));
 }
 
 function runnerWithin(timeoutMs: number, client: unknown): RunSql {
@@ -297,11 +295,4 @@ async function runKey(pipelineName: string, runId: string): Promise<RunKey> {
 
 function hasCode(error: unknown, code: string): boolean {
   return error instanceof PostgresError && error.code === code;
-}
-
-function refuseBelow(least: number, value: number, option: string): void {
-  if (typeof value === "number" && value >= least) return;
-  throw new RangeError(
-    `Cannot use ${value} as ${option}: it must be a number of at least ${least}`,
-  );
 }

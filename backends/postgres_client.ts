@@ -4,6 +4,8 @@
  * @module
  */
 
+import { has, type Method } from "./shape.ts";
+
 /** A row, by column. */
 export interface Row {
   /** The value of each column, as the driver gives it. */
@@ -62,13 +64,6 @@ export function runnerFor(client: unknown): RunSql {
 /** Has postgres.js send a statement as one message, without asking first what it takes. */
 function simple(query: unknown): unknown {
   return has(query, "simple") ? query.simple() : query;
-}
-
-type Method<Name extends string> = { readonly [Key in Name]: (...args: unknown[]) => unknown };
-
-function has<Name extends string>(client: unknown, method: Name): client is Method<Name> {
-  const isObject = typeof client === "object" || typeof client === "function";
-  return isObject && client !== null && typeof Reflect.get(client, method) === "function";
 }
 
 async function runOnLent(pool: Method<"connect">, text: string): Promise<readonly Row[]> {

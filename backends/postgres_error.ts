@@ -4,6 +4,8 @@
  * @module
  */
 
+import { isLost } from "./lost_connection.ts";
+
 /** Thrown when Postgres refused a statement, or could not be reached. */
 export class PostgresError extends Error {
   /** The name of the class. */
@@ -45,24 +47,13 @@ const PASSING_STATES: ReadonlySet<string> = new Set([
   "57P03", // cannot_connect_now
 ]);
 
-/** How the drivers, Deno and Node call a connection that was refused or lost. */
+/** How the drivers call a connection that was lost, where they have words of their own. */
 const LOST: ReadonlySet<unknown> = new Set([
-  "BrokenPipe",
-  "ConnectionAborted",
   "ConnectionError",
-  "ConnectionRefused",
-  "ConnectionReset",
-  "NotConnected",
-  "TimedOut",
-  "UnexpectedEof",
   "CONNECTION_CLOSED",
   "CONNECTION_DESTROYED",
   "CONNECTION_ENDED",
   "CONNECT_TIMEOUT",
-  "ECONNREFUSED",
-  "ECONNRESET",
-  "EPIPE",
-  "ETIMEDOUT",
 ]);
 
 /** How the drivers begin what they say of a lost connection, where it has no name or code. */
@@ -84,10 +75,7 @@ export function isConnectionLost(error: unknown): boolean {
 export function isPassing(error: unknown): boolean {
   const state = sqlStateOf(error);
   if (state !== undefined) return state.startsWith("08") || PASSING_STATES.has(state);
-  if (!(error instanceof Error)) return false;
-  const code: unknown = "code" in error ? error.code : undefined;
-  return LOST.has(error.name) || LOST.has(code) ||
-    LOST_MESSAGES.some((beginning) => error.message.startsWith(beginning));
+  return isLost(error, LOST, LOST_MESSAGES);
 }
 
 /** What an error says. */

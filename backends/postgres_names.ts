@@ -4,6 +4,7 @@
  * @module
  */
 
+import { hexOf } from "./names.ts";
 import { isStorableText } from "./postgres_quote.ts";
 
 /** Begins what stands for a name that cannot be stored as it is; private to whoever uses it. */
@@ -26,7 +27,6 @@ export function keyOf(name: string): string | Promise<string> {
 }
 
 async function hashedKey(storable: string, bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  const hex = Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const hex = hexOf(await crypto.subtle.digest("SHA-256", bytes));
   return `${MARK}${hex} ${storable.slice(0, 100).toWellFormed()}`;
 }

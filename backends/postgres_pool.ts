@@ -7,8 +7,9 @@
 
 import { type DenoClient, isRow, type Row } from "./postgres_client.ts";
 import { isConnectionLost, PostgresError } from "./postgres_error.ts";
-import { answered } from "./postgres_retry.ts";
 import { type ConnectionOptions, withEnvironment } from "./postgres_url.ts";
+import { answered } from "./retry.ts";
+import { makeUnderWay } from "./under_way.ts";
 
 /** A connection of our own. */
 export interface Connection extends DenoClient {
@@ -33,7 +34,7 @@ export interface Pool {
 export function makePool(options: ConnectionOptions, size: number, timeoutMs: number): Pool {
   const idle: Connection[] = [];
   const waiting: (() => void)[] = [];
-  const running = new Set<Promise<unknown>>();
+  const underWay = makeUnderWay();
   let used = 0;
 
   /** Waits for one of the places that connections have; who waits longest gets the next. */
@@ -45,13 +46,6 @@ export function makePool(options: ConnectionOptions, size: number, timeoutMs: nu
     const next = waiting.shift();
     if (next === undefined) used--;
     else next();
-  };
-
-  /** Has `close` wait for a promise. */
-  const untilDone = <T>(promise: Promise<T>): Promise<T> => {
-    const settled = promise.then(() => {}, () => {}).finally(() => running.delete(settled));
-    running.add(settled);
-    return promise;
   };
 
   const opened = async (): Promise<Connection> => {
@@ -73,7 +67,7 @@ export function makePool(options: ConnectionOptions, size: number, timeoutMs: nu
       return rows.filter(isRow);
     } catch (error) {
       // Not waited for: a lost connection may take its time to end.
-      if (isConnectionLost(error)) untilDone(end(connection));
+      if (isConnectionLost(error)) underWay.add(end(connection));
       else idle.push(connection);
       throw error;
     }
@@ -88,9 +82,9 @@ export function makePool(options: ConnectionOptions, size: number, timeoutMs: nu
   };
 
   return {
-    run: (text) => untilDone(run(text)),
+    run: (text) => underWay.add(run(text)),
     async close() {
-      while (running.size > 0) await Promise.all(running);
+      await underWay.ended();
       await Promise.all(idle.splice(0).map(end));
     },
   };

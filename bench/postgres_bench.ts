@@ -5,37 +5,16 @@ import { PostgresCheckpointer, type PostgresClient, postgresSchema } from "../ba
 import { runnerFor, type RunSql } from "../backends/postgres_client.ts";
 import { quote, quoteOrNull } from "../backends/postgres_quote.ts";
 import { toRow } from "../backends/postgres_row.ts";
-import type { CheckpointRecord } from "../mod.ts";
 import { findPostgres } from "../tests/servers/postgres.ts";
 import { whyNoPostgresDriver } from "../tests/servers/registry.ts";
+import { record } from "./bench_record.ts";
 import { benchRatio, benchTime } from "./measure.ts";
 
 const SAVES = 50;
 const LOADS = 50;
-const STATE = { text: "x".repeat(380), count: 1 };
 
 const server = await findPostgres();
 const { dsn, query } = await server.createDatabase();
-
-function record(runId: string, sequence: number): CheckpointRecord {
-  return {
-    version: 1,
-    pipelineName: "bench",
-    runId,
-    sequence,
-    nodeId: "node",
-    state: STATE,
-    completedNodes: ["node"],
-    status: "running",
-    paused: false,
-    tasks: [{ node: "node", visit: sequence + 1, status: "pending" }],
-    pendingEdges: [],
-    steps: sequence,
-    failures: [],
-    writer: "0f8fad5b-d9cb-469f-a165-70867728950e",
-    savedAt: "2026-01-01T00:00:00.000Z",
-  };
-}
 
 interface Driver {
   readonly name: string;

@@ -1,6 +1,7 @@
 // A software factory that survives a failure: its run stops in one process and goes on in another.
 // Run: deno task example
-// With PG_DSN=postgresql://user:password@host/database it does so in files, then in Postgres.
+// With REDIS_URL=redis://host:6379/0 or PG_DSN=postgresql://user:password@host/database, or both, it
+// does so in files, then there.
 import { CheckpointSaveError } from "@firefly/pipeline";
 import { setTimeout as delay } from "node:timers/promises";
 import { softwareFactory } from "./software_factory/factory.ts";

@@ -10,6 +10,7 @@ import {
   type CheckpointRecord,
   type ResumeRecord,
 } from "./checkpointer.ts";
+import { acceptAnswer } from "./approval.ts";
 import { copyData } from "./copy.ts";
 import type { Durability } from "./durability.ts";
 import { encodeFields } from "./encoded_state.ts";
@@ -25,9 +26,10 @@ import { emit, type EventHandler } from "./events.ts";
 import { deepFreeze, freezeState } from "./freeze.ts";
 import { isAlive, keepingLease } from "./lease.ts";
 import { fail, followEdges, pausedResult, runSteps, statusOf } from "./loop.ts";
+import { checkFields } from "./outcome.ts";
 import { makePace } from "./pace.ts";
 import type { Plan } from "./plan.ts";
-import { escapeName, RESUME_NODE_ID, START_NODE_ID } from "./planned_node.ts";
+import { escapeName, FORK_NODE_ID, RESUME_NODE_ID, START_NODE_ID } from "./planned_node.ts";
 import { makeRecorder } from "./recorder.ts";
 import { fold } from "./fold.ts";
 import {
@@ -39,9 +41,8 @@ import {
   restoreVisits,
 } from "./restore.ts";
 import type { RunResult } from "./result.ts";
-import { makeStep, NO_STEP, type Run, saveRun, settleRun } from "./run.ts";
+import { makeStep, NO_STEP, type Run, type SaveDetails, saveRun, settleRun } from "./run.ts";
 import { parseInput } from "./schema.ts";
-import { checkFields } from "./task.ts";
 
 /** What all calls of one pipeline share. */
 export interface Caller<State extends object> {
@@ -57,6 +58,10 @@ export interface Caller<State extends object> {
   readonly durability: Durability;
   /** How long a worker that is not heard of is taken for alive, in milliseconds. */
   readonly leaseMs: number;
+  /** Aborts when the runs of this process are to be let go. */
+  readonly drained: AbortController;
+  /** The calls that are under way. */
+  readonly active: Set<Promise<unknown>>;
 }
 
 /** What one call brings. */
@@ -93,7 +98,9 @@ export async function startRun<State extends object>(
 }
 
 /** What `resume` may bring besides a signal. */
-export interface ResumeRequest extends Approval {
+export interface ResumeRequest extends Omit<Approval, "answer"> {
+  /** What comes with an approval. */
+  readonly answer?: unknown;
   /** Folded into the state through the reducers. */
   readonly update?: object;
   /** Who resumes. */
@@ -118,25 +125,36 @@ export async function resumeRun<State extends object>(
   return await goOn(caller, checkpointer, record, request, call);
 }
 
+/** Why a run is gone on with, if it is not resumed by hand. */
+interface Origin {
+  /** How often it was recovered since its last step, this time included. */
+  readonly recoveries?: number;
+  /** The checkpoint of another run that it begins with. */
+  readonly forkedFrom?: CheckpointRecord["forkedFrom"];
+}
+
 /** Goes on with a run as it was loaded. */
 export async function goOn<State extends object>(
   caller: Caller<State>,
   checkpointer: Checkpointer,
   record: CheckpointRecord,
-  request: ResumeRequest & { readonly recoveries?: number },
+  request: ResumeRequest & Origin,
   call: Call<State>,
 ): Promise<RunResult<State>> {
   const { plan } = caller;
   const name = { pipelineName: record.pipelineName, runId: record.runId };
   const state = restoreState<State>(record);
-  if (record.status === "completed") {
+  if (record.status === "completed" && request.forkedFrom === undefined) {
     const result = finishedResult(name, record, state, request);
     emit(call.onEvent, { type: "runStarted", runId: name.runId, resumed: true });
     emit(call.onEvent, { type: "runEnded", runId: name.runId, result });
     return result;
   }
   refuseUnknownNodes(plan, record);
-  const { approved, pendingEdges } = approve(record, request);
+  const answer = await acceptAnswer(plan, record, request);
+  const { approved, pendingEdges } = request.forkedFrom === undefined
+    ? approve(record, { ...request, answer })
+    : { approved: [], pendingEdges: record.pendingEdges };
   const run = makeRun(caller, name, call, {
     state: updated(plan, state, request),
     checkpointer,
@@ -144,26 +162,27 @@ export async function goOn<State extends object>(
   });
   run.pendingEdges = pendingEdges;
   run.recoveries = request.recoveries ?? run.recoveries;
-  return await working(run, call, true, () => claim(run, request, approved));
+  const { by, update, forkedFrom } = request;
+  const resume: ResumeRecord = {
+    at: new Date().toISOString(),
+    approved,
+    ...(answer !== undefined && { answer }),
+    ...(by !== undefined && { by }),
+    ...(update !== undefined && { update: encodeFields(update, "state", () => label(name)) }),
+  };
+  return await working(run, call, true, () => claim(run, { resume, forkedFrom }));
 }
 
 /**
  * Saves the claim, and the approval with it, before anything is asked or run; then the edges that
  * were waiting are asked, and the run goes on.
  */
-async function claim<State extends object>(
+export async function claim<State extends object>(
   run: Run<State>,
-  { by, update }: ResumeRequest,
-  approved: readonly string[],
+  details: Pick<SaveDetails, "resume" | "forkedFrom">,
 ): Promise<RunResult<State>> {
-  const name = { pipelineName: run.runner.plan.name, runId: run.runner.runId };
-  const resume: ResumeRecord = {
-    at: new Date().toISOString(),
-    approved,
-    ...(by !== undefined && { by }),
-    ...(update !== undefined && { update: encodeFields(update, "state", () => label(name)) }),
-  };
-  await saveRun(run, RESUME_NODE_ID, statusOf(run), { resume });
+  const nodeId = details.forkedFrom === undefined ? RESUME_NODE_ID : FORK_NODE_ID;
+  await saveRun(run, nodeId, statusOf(run), details);
   await settleRun(run);
   const finished = run.pendingEdges.at(-1);
   const paused = pausedResult(run);
@@ -207,7 +226,7 @@ function updated<State extends object>(
 
 /** A run in this process, as a call begins with it. */
 export function makeRun<State extends object>(
-  { plan, recursionLimit, concurrency, durability, leaseMs }: Caller<State>,
+  { plan, recursionLimit, concurrency, durability, leaseMs, drained }: Caller<State>,
   name: RunName,
   { onEvent }: Call<State>,
   from: {
@@ -227,6 +246,7 @@ export function makeRun<State extends object>(
     recorder: checkpointer &&
       makeRecorder({ checkpointer, run: name, durability, leaseMs, onEvent, onFailure, base }),
     control,
+    draining: drained.signal,
     pace: makePace(),
     recursionLimit,
     concurrency,
@@ -270,10 +290,19 @@ async function leased<State extends object>(
   run: Run<State>,
   work: () => Promise<RunResult<State>>,
 ): Promise<RunResult<State>> {
-  if (run.recorder === undefined) return await work();
-  return await keepingLease(run.recorder, (lost) => run.control.abort(lost), async () => {
-    const result = await work();
-    await settleRun(run);
-    return result;
-  });
+  const { recorder } = run;
+  if (recorder === undefined) return await work();
+  try {
+    return await keepingLease(recorder, (lost) => run.control.abort(lost), async () => {
+      const result = await work();
+      await settleRun(run);
+      return result;
+    });
+  } catch (error) {
+    const latest = error instanceof CheckpointConflictError ? await recorder.latest() : undefined;
+    if (latest?.status !== "cancelled") throw error;
+    // Somebody cancelled the run, which is how its worker hears of it.
+    const { runId, completedNodes } = latest;
+    return { runId, state: restoreState(latest), completedNodes, status: "cancelled" };
+  }
 }

@@ -24,6 +24,7 @@ interface Chain {
   /** Of the record saved last. */
   readonly steps: number;
   readonly writer: string;
+  readonly leaseMs: number | undefined;
   /** The sequence saved last. */
   readonly last: number;
   /** Length of the text of the whole record that the chain begins with. */
@@ -69,7 +70,8 @@ export interface Chains {
  * @param textOf The text that the store keeps of a change; by default all of it, as JSON.
  */
 export function makeChains(
-  textOf: (change: StoredChange) => string = JSON.stringify,
+  textOf: (change: StoredChange, record: CheckpointRecord) => string = (change) =>
+    JSON.stringify(change),
 ): Chains {
   const chains = new Map<string, Chain>();
 
@@ -88,19 +90,19 @@ export function makeChains(
       const chain = chains.get(keyOf(record.pipelineName, record.runId));
       if (chain === undefined || change === undefined) return undefined;
       const follows = change.since === chain.last && record.sequence > chain.last &&
-        record.writer === chain.writer;
+        record.writer === chain.writer && record.leaseMs === chain.leaseMs;
       // Whoever loads reads the chain from its beginning.
       const isLong = chain.begun + chain.changes >= 2 * chain.whole ||
         chain.count >= LONGEST_CHAIN;
       if (!follows || isLong || chain.whole <= SMALL) return undefined;
-      const text = textOf(toStoredChange(record, change, chain));
+      const text = textOf(toStoredChange(record, change, chain), record);
       if (text.length * 2 > chain.whole) return undefined;
       return { base: chain.base, since: chain.last, text, growth: growthOf(change) };
     },
     savedWhole(record, length) {
-      const { sequence, savedAt, writer, steps } = record;
+      const { sequence, savedAt, writer, leaseMs, steps } = record;
       const sizes = { begun: length, whole: length, changes: 0, count: 0 };
-      note(record, { base: sequence, savedAt, steps, writer, last: sequence, ...sizes });
+      note(record, { base: sequence, savedAt, steps, writer, leaseMs, last: sequence, ...sizes });
     },
     savedChange(record, { text, growth }) {
       const chain = chains.get(keyOf(record.pipelineName, record.runId));

@@ -32,6 +32,8 @@ export type TaskRecord =
     readonly visit: number;
     /** The encoded payload of a `send`; absent for tasks that an edge named. */
     readonly payload?: JsonObject;
+    /** The encoded answer that came with the approval which led to it. */
+    readonly answer?: Json;
   }
   & (
     | { readonly status: "pending" }
@@ -44,6 +46,8 @@ export type TaskRecord =
       readonly status: "paused";
       /** What the node wants to be approved. */
       readonly reason: string;
+      /** What else it said of that. */
+      readonly pause?: PauseDetails;
     }
   );
 
@@ -55,10 +59,24 @@ export interface PendingEdge {
   readonly visit: number;
   /** The pause that has to be approved before the edge is asked. */
   readonly pause?: PauseRecord;
+  /** The encoded answer that came with the approval. */
+  readonly answer?: Json;
+  /** Whether the pause was rejected: the run goes on at the edge's `rejected` target. */
+  readonly rejected?: boolean;
+}
+
+/** What a node says of its pause besides the reason. */
+export interface PauseDetails {
+  /** When it paused by its worker's clock, ISO 8601 in UTC. */
+  readonly at?: string;
+  /** Until when it may be approved, ISO 8601 in UTC; for ever if absent. */
+  readonly expiresAt?: string;
+  /** What the approver is shown, encoded. */
+  readonly payload?: Json;
 }
 
 /** A pause that waits for an approval. */
-export interface PauseRecord {
+export interface PauseRecord extends PauseDetails {
   /** Names this pause within its run. */
   readonly id: string;
   /** What is to be approved. */
@@ -81,10 +99,24 @@ export interface ResumeRecord {
   readonly at: string;
   /** Ids of the pauses that the call approved. */
   readonly approved: readonly string[];
+  /** Ids of the pauses that the call rejected. */
+  readonly rejected?: readonly string[];
+  /** Why it rejected them. */
+  readonly reason?: string;
+  /** The encoded answer that came with the approval. */
+  readonly answer?: Json;
   /** Who resumed, if the caller said so. */
   readonly by?: string;
   /** The encoded update that the caller folded into the state. */
   readonly update?: JsonObject;
+}
+
+/** The checkpoint that a run was forked from. */
+export interface ForkRecord {
+  /** Id of the run, of the same pipeline. */
+  readonly runId: string;
+  /** Sequence of the checkpoint. */
+  readonly sequence: number;
 }
 
 /**
@@ -122,13 +154,15 @@ export interface CheckpointRecord {
   readonly failures: readonly FailureRecord[];
   /** Set on the checkpoint with which a call went on with the run. */
   readonly resume?: ResumeRecord;
+  /** Set on the first checkpoint of a fork. */
+  readonly forkedFrom?: ForkRecord;
   /** Id of the call that saved it: one for every `invoke` and `resume`. */
   readonly writer: string;
   /** Time of the save by the writer's clock, ISO 8601 in UTC. */
   readonly savedAt: string;
   /**
    * For how many milliseconds after a save or a `touch` the writer is to be taken for alive. Absent
-   * where it keeps no lease.
+   * where it keeps no lease, 0 where it let go of the run.
    */
   readonly leaseMs?: number;
   /** How often the run was recovered from a dead worker since a step of it was finished last. */

@@ -22,6 +22,18 @@ export interface Pause {
   readonly [KIND]: "pause";
   /** What is to be approved. */
   readonly reason: string;
+  /** What the approver is shown. */
+  readonly payload?: unknown;
+  /** For how many milliseconds it may be approved. */
+  readonly expiresInMs?: number;
+}
+
+/** What a node may say of its pause besides the reason. */
+export interface PauseOptions {
+  /** What the approver is shown: any value that a state may hold. */
+  readonly payload?: unknown;
+  /** For how many milliseconds the pause may be approved. Default: for ever. */
+  readonly expiresInMs?: number;
 }
 
 /** One run of one node with a payload of its own. Made by {@linkcode send}. */
@@ -39,9 +51,18 @@ export interface Send<Name extends string = string, Payload = object> {
  * counts as completed and does not run again.
  *
  * @param reason What is to be approved, for the person who is asked.
+ * @param options What that person is shown, and for how long the answer is waited for.
+ * @throws {RangeError} If `expiresInMs` is no number above 0.
  */
-export function pause(reason: string): Pause {
-  return { [KIND]: "pause", reason };
+export function pause(reason: string, { payload, expiresInMs }: PauseOptions = {}): Pause {
+  if (expiresInMs !== undefined && !(typeof expiresInMs === "number" && expiresInMs > 0)) {
+    throw new RangeError(
+      `Cannot pause for ${expiresInMs} ms: expiresInMs must be a number above 0`,
+    );
+  }
+  const shown = payload === undefined ? {} : { payload };
+  const expiry = expiresInMs === undefined ? {} : { expiresInMs };
+  return { [KIND]: "pause", reason, ...shown, ...expiry };
 }
 
 /**
@@ -128,6 +149,14 @@ export interface NodeContext {
   readonly taskId: string;
   /** Aborts when the run is cancelled or the attempt took longer than `timeoutMs`. */
   readonly signal: AbortSignal;
+  /** The answer that came with the approval of the pause before this node, if one did. */
+  readonly answer?: unknown;
+}
+
+/** What an edge is told besides the state. */
+export interface EdgeContext {
+  /** The answer that came with the approval of its node's pause, if one did. */
+  readonly answer?: unknown;
 }
 
 /** A value, or the promise of one. */
@@ -155,6 +184,8 @@ export interface NodeOptions<State, U> {
   readonly retry?: RetryOptions;
   /** Longest time of one attempt in milliseconds; its signal aborts and the attempt fails. */
   readonly timeoutMs?: number;
+  /** The shape of the answer that approves this node's pauses: any Standard Schema. */
+  readonly answer?: StandardSchema;
 }
 
 /** A node: a function, or one with options. */
@@ -180,15 +211,21 @@ export interface RoutedEdge<State, Name extends string, U, To> {
   /** Answers with a listed name or a label, a `send` to a declared target, or many of them. */
   readonly route: (
     state: Readonly<State>,
+    context: EdgeContext,
   ) => MaybePromise<OneOrMany<NoInfer<LabelOf<To> | Send<NameOf<To>, U>> | LiteralHint<To>>>;
   /** The targets that `route` chooses among: names, or names by label. */
   readonly to: To & Targets<Name>;
+  /** Where the run goes on if the node's pause is rejected. Without it, the run is cancelled. */
+  readonly rejected?: Name | End;
 }
 
 /** What follows a node: fixed, computed, or computed among declared targets. */
 export type Edge<State, Name extends string, U, To> =
   | OneOrMany<Name | End | Send<Name, object>>
-  | ((state: Readonly<State>) => MaybePromise<OneOrMany<Name | End | Send<Name, U>>>)
+  | ((
+    state: Readonly<State>,
+    context: EdgeContext,
+  ) => MaybePromise<OneOrMany<Name | End | Send<Name, U>>>)
   | RoutedEdge<State, Name, U, To>;
 
 /** The whole of a pipeline, as `definePipeline` takes it. */

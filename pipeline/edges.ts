@@ -4,9 +4,11 @@
  * @module
  */
 
-import { END, isSend, type Send } from "./definition.ts";
+import type { PendingEdge } from "./checkpointer.ts";
+import { decode } from "./codec.ts";
+import { type EdgeContext, END, isSend, type Send } from "./definition.ts";
 import { quoted } from "./errors.ts";
-import type { JsonObject } from "./json.ts";
+import type { Json, JsonObject } from "./json.ts";
 
 /** A task that an edge asks for. */
 export interface Target {
@@ -16,13 +18,18 @@ export interface Target {
   readonly payload?: object;
   /** The payload's encoded form, where tasks are stored. */
   readonly storedPayload?: JsonObject;
+  /** The encoded answer that came with the approval which led to it. */
+  readonly answer?: Json;
 }
 
 /** Looks at the target of a `send`, and makes it ready to be stored; throws if it cannot be. */
 export type AcceptSend = (target: Target, payload: object) => Target;
 
 /** An edge as the engine sees it: from a state to the targets that follow. */
-export type Router<State> = (state: State) => readonly Target[] | Promise<readonly Target[]>;
+export type Router<State> = (
+  state: State,
+  context: EdgeContext,
+) => readonly Target[] | Promise<readonly Target[]>;
 
 /** The edge of a node could not be used: it threw, or answered with what is no target. */
 export class RouteError extends Error {
@@ -36,6 +43,19 @@ export class RouteError extends Error {
   }
 }
 
+/** A node that finished, and how its edge is to be asked. */
+export type FinishedNode = Pick<PendingEdge, "node" | "answer" | "rejected">;
+
+/** How edges are asked. */
+export interface Routing<State> {
+  /** The routers by node. */
+  readonly routers: ReadonlyMap<string, Router<State>>;
+  /** What follows where a pause is rejected, by node. */
+  readonly rejections: ReadonlyMap<string, readonly Target[]>;
+}
+
+const NO_CONTEXT: EdgeContext = {};
+
 /**
  * Asks the edge of each node once, in order, and joins the answers: a name that is given twice
  * runs once, every send runs.
@@ -43,14 +63,17 @@ export class RouteError extends Error {
  * @throws {RouteError} If an edge throws or answers with what it must not.
  */
 export function nextTargets<State>(
-  finished: readonly { readonly node: string }[],
-  routers: ReadonlyMap<string, Router<State>>,
+  finished: readonly FinishedNode[],
+  { routers, rejections }: Routing<State>,
   state: State,
   acceptSend: AcceptSend,
 ): readonly Target[] | Promise<readonly Target[]> {
-  const ask = (node: string) => {
+  const ask = ({ node, answer: given, rejected }: FinishedNode) => {
+    if (rejected) return rejections.get(node) ?? [];
     try {
-      const answer = routers.get(node)?.(state) ?? [];
+      const context = given === undefined ? NO_CONTEXT : { answer: decode(given, "answer") };
+      const asked = routers.get(node)?.(state, context) ?? [];
+      const answer = given === undefined ? asked : withAnswer(asked, given);
       return answer instanceof Promise
         ? answer.then((targets) => accept(targets, acceptSend)).catch((cause) =>
           refuse(node, cause)
@@ -61,13 +84,23 @@ export function nextTargets<State>(
     }
   };
   const [first] = finished;
-  if (finished.length === 1 && first !== undefined) return ask(first.node);
-  return askAll(new Set(finished.map(({ node }) => node)), ask);
+  if (finished.length === 1 && first !== undefined) return ask(first);
+  return askAll(new Map(finished.map((it) => [it.node, it])).values(), ask);
+}
+
+/** Hands an answer on to what follows the node that asked for it. */
+function withAnswer(
+  targets: readonly Target[] | Promise<readonly Target[]>,
+  answer: Json,
+): readonly Target[] | Promise<readonly Target[]> {
+  return targets instanceof Promise
+    ? targets.then((settled) => settled.map((target) => ({ ...target, answer })))
+    : targets.map((target) => ({ ...target, answer }));
 }
 
 async function askAll(
-  nodes: Iterable<string>,
-  ask: (node: string) => readonly Target[] | Promise<readonly Target[]>,
+  nodes: Iterable<FinishedNode>,
+  ask: (node: FinishedNode) => readonly Target[] | Promise<readonly Target[]>,
 ): Promise<readonly Target[]> {
   const answers: (readonly Target[])[] = [];
   for (const node of nodes) answers.push(await ask(node));
@@ -117,13 +150,30 @@ export function makeRouter<State>(
   return () => fixed;
 }
 
+/**
+ * What follows where a pause of the node is rejected; `undefined` if its edge does not say.
+ *
+ * @throws {TypeError} If that is no node.
+ */
+export function rejectionOf(
+  node: string,
+  edge: unknown,
+  nodes: ReadonlySet<string>,
+  pipelineName: string,
+): readonly Target[] | undefined {
+  if (!isRouted(edge) || edge.rejected === undefined) return undefined;
+  const where = `the edge of node "${node}" of pipeline "${pipelineName}"`;
+  return targetsOf(edge.rejected, (answer) => toTarget(answer, nodes, where));
+}
+
 /** The function and declared targets of a routed edge, seen without their types. */
 interface AnyRoutedEdge<State> {
   readonly route: Route<State>;
   readonly to: readonly unknown[] | { readonly [label: string]: unknown };
+  readonly rejected?: unknown;
 }
 
-type Route<State> = (state: State) => unknown;
+type Route<State> = (state: State, context: EdgeContext) => unknown;
 
 function isRoute<State>(edge: unknown): edge is Route<State> {
   return typeof edge === "function";
@@ -146,8 +196,8 @@ function askedRouter<State>(
   route: Route<State>,
   resolve: (answer: unknown) => Target | undefined,
 ): Router<State> {
-  return (state) => {
-    const answer = route(state);
+  return (state, context) => {
+    const answer = route(state, context);
     return answer instanceof Promise
       ? answer.then((settled: unknown) => targetsOf(settled, resolve))
       : targetsOf(answer, resolve);

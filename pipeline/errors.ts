@@ -16,9 +16,11 @@ export interface RunName {
 }
 
 /** A pause that waits for an approval, and the node that made it. */
-export interface PendingPause extends PauseRecord {
+export interface PendingPause extends Omit<PauseRecord, "payload"> {
   /** The node that paused the run. */
   readonly node: string;
+  /** What the node wants the approver to see. */
+  readonly payload?: unknown;
 }
 
 /** What all errors about one run tell. */
@@ -124,6 +126,25 @@ export class StalePauseError extends RunError {
         "may have approved it; resume without approvePause to go on with a run that stopped",
       options,
     );
+  }
+}
+
+/** Thrown by `resume` when it would approve a pause whose time is over. */
+export class PauseExpiredError extends RunError {
+  /** The name of the class. */
+  override readonly name = "PauseExpiredError";
+  /** The pause. */
+  readonly pauseId: string;
+
+  /** Takes the run, and the pause with its time. */
+  constructor(run: RunName, pauseId: string, expiresAt: string, options?: ErrorOptions) {
+    super(
+      run,
+      `Cannot approve pause "${pauseId}" of ${label(run)}: its time was over at ${expiresAt}; ` +
+        "reject it, cancel the run, or fork it from an earlier checkpoint to have it asked again",
+      options,
+    );
+    this.pauseId = pauseId;
   }
 }
 

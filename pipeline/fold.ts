@@ -17,7 +17,7 @@ export function fold<State extends object>(
   reducers: ReadonlyMap<string, AnyReducer>,
 ): State {
   const next = { ...state };
-  const growing: Growing = new Map();
+  const growing = makeGrowing(reducers);
   foldInto(next as Fields, update as Fields, reducers, growing);
   endGrowth(next as Fields, growing);
   return next;
@@ -34,7 +34,7 @@ export function foldAll<State extends object>(
   reducers: ReadonlyMap<string, AnyReducer>,
 ): State {
   const next = { ...state };
-  const growing: Growing = new Map();
+  const growing = makeGrowing(reducers);
   for (let index = 0; index < updates.length; index++) {
     const update = updates[index];
     if (update === undefined) continue;
@@ -67,6 +67,13 @@ type Fields = { [field: string]: unknown };
  * fan-out of 1,000 does not copy its results 1,000 times.
  */
 type Growing = Map<string, Growth>;
+
+/** A state without reducers has no list that grows: most steps are spared a map. */
+const NONE_GROWING: Growing = new Map();
+
+function makeGrowing(reducers: ReadonlyMap<string, AnyReducer>): Growing {
+  return reducers.size === 0 ? NONE_GROWING : new Map();
+}
 
 interface Growth {
   /** The list as it was before the fold. */
@@ -116,6 +123,7 @@ function growthOf(
 }
 
 function endGrowth(fields: Fields, growing: Growing): void {
+  if (growing.size === 0) return;
   for (const [field, { list, added }] of growing) setField(fields, field, growList(list, added));
 }
 

@@ -7,10 +7,12 @@
 import type {
   CheckpointRecord,
   FailureRecord,
+  ForkRecord,
   ResumeRecord,
   RunStatus,
   TaskRecord,
 } from "./checkpointer.ts";
+import { decode } from "./codec.ts";
 import type { PendingPause } from "./errors.ts";
 import { restoreState } from "./restore.ts";
 import { pausesOf } from "./run.ts";
@@ -33,16 +35,39 @@ export interface HistoryEntry<State> {
   readonly pauses: readonly PendingPause[];
   /** Why the run failed there. */
   readonly failures: readonly FailureRecord[];
+  /**
+   * Milliseconds since the checkpoint before this one, by the clocks of those who saved them: how long
+   * the step took that it records, or how long the run stood still. Absent on the oldest one.
+   */
+  readonly durationMs?: number;
+  /** The checkpoint of another run that this one begins with, if it is a fork. */
+  readonly forkedFrom?: ForkRecord;
   /** Who went on with the run there, and what was approved. */
-  readonly resume?: Pick<ResumeRecord, "at" | "by" | "approved">;
+  readonly resume?:
+    & Pick<ResumeRecord, "at" | "by" | "approved" | "rejected" | "reason">
+    & { readonly answer?: unknown };
   /** Id of the call that saved it. */
   readonly writer: string;
   /** Time of the save, ISO 8601 in UTC. */
   readonly savedAt: string;
 }
 
-/** What a record tells of the run's past. */
-export function historyEntry<State extends object>(record: CheckpointRecord): HistoryEntry<State> {
+/** What records tell of the run's past; newest first on both sides. */
+export async function* historyEntries<State extends object>(
+  records: AsyncIterable<CheckpointRecord>,
+): AsyncIterable<HistoryEntry<State>> {
+  let newer: CheckpointRecord | undefined;
+  for await (const record of records) {
+    if (newer !== undefined) yield historyEntry<State>(newer, record);
+    newer = record;
+  }
+  if (newer !== undefined) yield historyEntry<State>(newer, undefined);
+}
+
+function historyEntry<State extends object>(
+  record: CheckpointRecord,
+  older: CheckpointRecord | undefined,
+): HistoryEntry<State> {
   return {
     sequence: record.sequence,
     nodeId: record.nodeId,
@@ -52,8 +77,16 @@ export function historyEntry<State extends object>(record: CheckpointRecord): Hi
     tasks: record.tasks.map(({ node, visit, status }) => ({ node, visit, status })),
     pauses: pausesOf(record.pendingEdges),
     failures: record.failures,
-    resume: record.resume,
+    durationMs: older && Date.parse(record.savedAt) - Date.parse(older.savedAt),
+    forkedFrom: record.forkedFrom,
+    resume: record.resume && resumeEntry(record.resume),
     writer: record.writer,
     savedAt: record.savedAt,
   };
+}
+
+function resumeEntry(
+  { answer, ...resume }: ResumeRecord,
+): NonNullable<HistoryEntry<never>["resume"]> {
+  return answer === undefined ? resume : { ...resume, answer: decode(answer, "answer") };
 }

@@ -11,7 +11,8 @@ import { type AcceptSend, nextTargets, RouteError, type Target } from "./edges.t
 import { encodeFields } from "./encoded_state.ts";
 import { label, RecursionLimitError } from "./errors.ts";
 import { freezeState } from "./freeze.ts";
-import { CANCEL_NODE_ID } from "./planned_node.ts";
+import { checkFields, type Outcome } from "./outcome.ts";
+import { CANCEL_NODE_ID, DRAIN_NODE_ID } from "./planned_node.ts";
 import { pauseId } from "./record.ts";
 import { fold, foldAll, FoldError } from "./fold.ts";
 import type { RunResult, TaskFailure } from "./result.ts";
@@ -26,7 +27,7 @@ import {
   type Step,
 } from "./run.ts";
 import { keepOutcomes, runTasks } from "./step.ts";
-import { checkFields, type Outcome, type Task } from "./task.ts";
+import type { Task } from "./task.ts";
 
 type Failures = readonly [TaskFailure, ...TaskFailure[]];
 
@@ -55,6 +56,8 @@ function takeStep<State extends object>(
   run: Run<State>,
 ): MaybePromise<RunResult<State> | undefined> {
   if (run.runner.signal.aborted) return cancel(run);
+  // What is kept nowhere cannot be gone on with elsewhere.
+  if (run.draining.aborted && run.recorder !== undefined) return letGo(run);
   if (run.steps >= run.recursionLimit) return fail(run, [limitFailure(run)]);
   const running = runTasks(run);
   return running instanceof Promise ? running.then(() => endStep(run)) : endStep(run);
@@ -148,7 +151,7 @@ export function followEdges<State extends object>(
   if (pendingEdges.length === 0 || pendingEdges.some(isPaused)) return undefined;
   try {
     const accept: AcceptSend = (target, payload) => acceptSend(run, target, payload);
-    const targets = nextTargets(pendingEdges, plan.routers, run.state, accept);
+    const targets = nextTargets(pendingEdges, plan, run.state, accept);
     if (!(targets instanceof Promise)) return schedule(run, targets);
     return targets.then((settled) => schedule(run, settled))
       .catch((error: unknown) => edgeFailure(pendingEdges, error));
@@ -195,6 +198,12 @@ async function cancel<State extends object>(run: Run<State>): Promise<RunResult<
   return { ...resultBase(run), status: "cancelled" };
 }
 
+/** Saves that the worker lets go of the run, so that another one may go on at once. */
+async function letGo<State extends object>(run: Run<State>): Promise<RunResult<State>> {
+  await saveRun(run, DRAIN_NODE_ID, "running", { isReleased: true });
+  return { ...resultBase(run), status: "drained" };
+}
+
 /**
  * Folds the updates of a step in task order, so that the result does not depend on timing, and
  * leaves the edges of its nodes pending. If a reducer throws, the failure comes back.
@@ -229,7 +238,8 @@ function updateOf(outcome: Outcome | undefined): object | undefined {
 
 function pendingEdge({ node, visit }: Task, outcome: Outcome | undefined): PendingEdge {
   if (outcome?.status !== "paused") return { node, visit };
-  return { node, visit, pause: { id: pauseId(node, visit), reason: outcome.reason } };
+  const { reason, pause } = outcome;
+  return { node, visit, pause: { id: pauseId(node, visit), reason, ...pause } };
 }
 
 function failuresOf({ tasks, outcomes }: Step): readonly TaskFailure[] {

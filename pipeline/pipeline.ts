@@ -4,18 +4,22 @@
  * @module
  */
 
+import { rejectPause } from "./approval.ts";
 import { type Caller, resumeRun, startRun } from "./calls.ts";
-import type { Checkpointer, ListRunsOptions, RunSummary } from "./checkpointer.ts";
+import { cancelRun } from "./cancel.ts";
+import type { Checkpointer, ListRunsOptions, RunStatus, RunSummary } from "./checkpointer.ts";
 import { checkDurability, type Durability } from "./durability.ts";
 import type { PipelineDefinition, Reducers, Update } from "./definition.ts";
-import { quoted, type RunName } from "./errors.ts";
+import { type PendingPause, quoted, type RunName } from "./errors.ts";
 import { emit, type EventHandler, type RunEvent } from "./events.ts";
-import { type HistoryEntry, historyEntry } from "./history.ts";
+import { forkRun } from "./fork.ts";
+import { historyEntries, type HistoryEntry } from "./history.ts";
 import { toMermaid } from "./mermaid.ts";
 import { makePlan, type Plan } from "./plan.ts";
 import { checkRange, refuseUnknownOptions } from "./planned_node.ts";
 import { recoverRuns, type Recovery } from "./recover.ts";
 import type { RunResult } from "./result.ts";
+import { pendingPause } from "./run.ts";
 import { eventStream } from "./stream.ts";
 import { type Topology, topologyOf } from "./topology.ts";
 
@@ -67,6 +71,11 @@ export interface ResumeOptions<U> {
   readonly approvePause?: boolean;
   /** Which pause is approved, where several are pending. */
   readonly pauseId?: string;
+  /**
+   * What comes with the approval: checked against the `answer` schema of the node that asked, and
+   * handed to its edge and to the nodes that follow, in their contexts.
+   */
+  readonly answer?: unknown;
   /** Folded into the state through the reducers before the run goes on. */
   readonly update?: U;
   /** Who resumes, for the history. */
@@ -90,10 +99,42 @@ export interface RecoverOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Options of `reject`. */
+export interface RejectOptions {
+  /** Which pause is rejected, where several are pending. */
+  readonly pauseId?: string;
+  /** Who rejects, for the history. */
+  readonly by?: string;
+  /** Why, for the history. */
+  readonly reason?: string;
+  /** Cancels the run where it goes on. */
+  readonly signal?: AbortSignal;
+}
+
+/** Options of `fork`. */
+export interface ForkOptions<U> {
+  /** The checkpoint of the run at which the fork begins. */
+  readonly sequence: number;
+  /** Folded into the state through the reducers before the fork goes on. */
+  readonly update?: U;
+  /** Id of the new run; a random UUID by default. */
+  readonly runId?: string;
+  /** Who forks, for the history. */
+  readonly by?: string;
+  /** Cancels the new run: its nodes' signals abort, and it stays resumable. */
+  readonly signal?: AbortSignal;
+}
+
 /** What `stream` runs: a new run, or the rest of a stored one. */
 export type StreamRequest<Input, Name extends string, U> =
   | ({ readonly input: Input; readonly resume?: undefined } & InvokeOptions<Name>)
   | ({ readonly resume: string; readonly input?: undefined } & ResumeOptions<U>);
+
+/** One run, as `listRuns` of a pipeline tells it. */
+export interface ListedRun extends Omit<RunSummary, "pauses"> {
+  /** What waits for an approval. */
+  readonly pauses: readonly PendingPause[];
+}
 
 /** A pipeline, ready to run. */
 export interface Pipeline<Input, State, U, Name extends string> {
@@ -121,6 +162,8 @@ export interface Pipeline<Input, State, U, Name extends string> {
    * @throws {RunActiveError} If a worker is at the run, and the call does not take over.
    * @throws {RunPausedError} If the run is paused and the call does not approve.
    * @throws {StalePauseError} If what the call approves does not wait for an approval.
+   * @throws {PauseExpiredError} If the time in which it could be approved is over.
+   * @throws {AnswerValidationError} If the answer is not of the shape that the node asks for.
    * @throws {UnknownNodeError} If the next task names a node that the pipeline does not have.
    * @throws {CheckpointSaveError} If a checkpoint could not be stored.
    * @throws {CheckpointConflictError} If another worker went on with the run.
@@ -138,6 +181,48 @@ export interface Pipeline<Input, State, U, Name extends string> {
   recover(options?: RecoverOptions): Promise<readonly Recovery<State>[]>;
 
   /**
+   * Starts a new run at a checkpoint of another one, with its state, its tasks that came next and its
+   * pending pauses, and takes its steps. The other run stays as it is; where the new one came from is
+   * in its history. Effects of its nodes are new ones: their task ids name the new run.
+   *
+   * @throws {TypeError} If the pipeline has no checkpointer.
+   * @throws {RunNotFoundError} If there is no such run.
+   * @throws {RangeError} If the run has no such checkpoint.
+   * @throws {RunExistsError} If there is a run with the new id.
+   * @throws {UnknownNodeError} If what comes next names a node that the pipeline does not have.
+   */
+  fork(runId: string, options: ForkOptions<U>): Promise<RunResult<State>>;
+
+  /**
+   * Rejects a pending pause: the run goes on at the `rejected` target of its node's edge, or is
+   * cancelled where the edge declares none. Who rejected, when and why is in the history.
+   *
+   * @throws {RunNotFoundError} If there is no such run.
+   * @throws {RunPausedError} If several pauses are pending and the call does not say which.
+   * @throws {StalePauseError} If the pause is not pending, or not any more.
+   * @throws {CheckpointConflictError} If somebody else went on with the run.
+   */
+  reject(runId: string, options?: RejectOptions): Promise<RunResult<State>>;
+
+  /**
+   * Cancels a run, whichever process is at it: that one is told at its next heartbeat or save, its
+   * nodes by their signal, and its call comes back as `cancelled`. The run stays resumable.
+   *
+   * @param options Who cancels, for the history.
+   * @returns `"cancelled"`, or `"completed"` if the run was so already.
+   * @throws {RunNotFoundError} If there is no such run.
+   */
+  cancel(runId: string, options?: { readonly by?: string }): Promise<RunStatus>;
+
+  /**
+   * Lets go of the runs of this process, for a shutdown: the steps in flight finish and are stored,
+   * no other one begins, and every call comes back, as `drained` where its run is not at its end.
+   * Such runs are stored as running with their lease over, so that any `recover` goes on with them.
+   * Calls made later are refused. Resolves when no call is under way any more.
+   */
+  drain(): Promise<void>;
+
+  /**
    * Does what `invoke` or `resume` does, and streams what happens; the last event holds the
    * result. Cancelling the stream cancels the run.
    */
@@ -146,8 +231,8 @@ export interface Pipeline<Input, State, U, Name extends string> {
   /** Yields the stored checkpoints of a run, newest first. */
   history(runId: string): AsyncIterable<HistoryEntry<State>>;
 
-  /** Yields the stored runs of this pipeline, the one saved last first. */
-  listRuns(options?: ListRunsOptions): AsyncIterable<RunSummary>;
+  /** Yields the stored runs of this pipeline, the one saved last first, with what waits and for what. */
+  listRuns(options?: ListRunsOptions): AsyncIterable<ListedRun>;
 
   /** Removes all that is stored of a run; removing an unknown run is no error. */
   deleteRun(runId: string): Promise<void>;
@@ -254,13 +339,47 @@ export function definePipeline<
     return await recoverRuns(caller, checkpointer, request, { signal, onEvent });
   }
 
+  async function fork(
+    runId: string,
+    { runId: newId = crypto.randomUUID(), signal, ...request }: ForkOptions<
+      Update<State, R, Reduced>
+    >,
+  ): Promise<Result> {
+    const run = runName(name, runId, "fork");
+    const target = runName(name, newId, "fork to");
+    const { onEvent } = options;
+    return await forkRun(caller, store(caller, "fork a run"), run, {
+      ...request,
+      runId: target.runId,
+    }, { signal, onEvent });
+  }
+
   return {
     name,
-    recover,
-    // deno-lint-ignore require-await -- misuse rejects, as every other error does
-    invoke: async (input, invokeOptions = {}) => invoke(input, invokeOptions, options.onEvent),
-    // deno-lint-ignore require-await -- misuse rejects, as every other error does
-    resume: async (runId, resumeOptions = {}) => resume(runId, resumeOptions, options.onEvent),
+    recover: (recoverOptions) => tracked(caller, "recover runs", () => recover(recoverOptions)),
+    fork: (runId, forkOptions) => tracked(caller, "fork a run", () => fork(runId, forkOptions)),
+    reject: (runId, { signal, ...request } = {}) =>
+      tracked(caller, "reject a pause", async () => {
+        const run = runName(name, runId, "reject a pause of");
+        const call = { signal, onEvent: options.onEvent };
+        return await rejectPause(caller, store(caller, "reject a pause"), run, request, call);
+      }),
+    async cancel(runId, { by } = {}) {
+      return await cancelRun(
+        caller,
+        store(caller, "cancel a run"),
+        runName(name, runId, "cancel"),
+        by,
+      );
+    },
+    async drain() {
+      caller.drained.abort();
+      while (caller.active.size > 0) await Promise.allSettled(caller.active);
+    },
+    invoke: (input, invokeOptions = {}) =>
+      tracked(caller, "start a run", () => invoke(input, invokeOptions, options.onEvent)),
+    resume: (runId, resumeOptions = {}) =>
+      tracked(caller, "resume a run", () => resume(runId, resumeOptions, options.onEvent)),
     stream: ({ signal, ...request }) =>
       eventStream<State>((onEvent, cancelled) => {
         const both = {
@@ -271,16 +390,19 @@ export function definePipeline<
           emit(options.onEvent, event);
           onEvent(event);
         };
-        return both.resume === undefined
-          ? invoke(both.input, both, tell)
-          : resume(both.resume, both, tell);
+        return tracked(caller, "stream a run", () =>
+          both.resume === undefined
+            ? invoke(both.input, both, tell)
+            : resume(both.resume, both, tell));
       }),
     async *history(runId) {
-      for await (const record of store(caller, "read a history").history(name, runId)) {
-        yield historyEntry<State>(record);
+      yield* historyEntries<State>(store(caller, "read a history").history(name, runId));
+    },
+    async *listRuns(listOptions) {
+      for await (const run of store(caller, "list runs").listRuns(name, listOptions)) {
+        yield { ...run, pauses: run.pauses.map((pause) => pendingPause(pause, pause.node)) };
       }
     },
-    listRuns: (listOptions) => store(caller, "list runs").listRuns(name, listOptions),
     deleteRun: async (runId) => await store(caller, "delete a run").deleteRun(name, runId),
     toMermaid: () => toMermaid(topologyOf(plan)),
     toJSON: () => topologyOf(plan),
@@ -299,7 +421,28 @@ function makeCaller<State extends object>(
   checkDurability(durability, plan.name);
   checkRange(leaseMs, 1, `leaseMs of pipeline "${plan.name}"`);
   checkRange(maxRecoveries, 0, `maxRecoveries of pipeline "${plan.name}"`);
-  return { plan, checkpointer, recursionLimit, concurrency, durability, leaseMs };
+  const [drained, active] = [new AbortController(), new Set<Promise<unknown>>()];
+  return { plan, checkpointer, recursionLimit, concurrency, durability, leaseMs, drained, active };
+}
+
+/** Does a call, which `drain` waits for; misuse rejects, as every other error does. */
+async function tracked<State extends object, T>(
+  { plan, drained, active }: Caller<State>,
+  what: string,
+  call: () => Promise<T>,
+): Promise<T> {
+  if (drained.signal.aborted) {
+    throw new TypeError(
+      `Cannot ${what} of pipeline "${plan.name}": this process was told to drain it; use another one`,
+    );
+  }
+  const calling = call();
+  active.add(calling);
+  try {
+    return await calling;
+  } finally {
+    active.delete(calling);
+  }
 }
 
 function store<State extends object>(

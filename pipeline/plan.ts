@@ -5,7 +5,7 @@
  */
 
 import type { PipelineDefinition, Reducers } from "./definition.ts";
-import { makeRouter, type Router } from "./edges.ts";
+import { makeRouter, rejectionOf, type Router, type Target } from "./edges.ts";
 import { quoted } from "./errors.ts";
 import { type PlannedNode, planNode } from "./planned_node.ts";
 import type { AnyReducer } from "./reducers.ts";
@@ -28,6 +28,8 @@ export interface Plan<State extends object> {
   readonly edges: ReadonlyMap<string, unknown>;
   /** The edges as they are asked, by node. */
   readonly routers: ReadonlyMap<string, Router<State>>;
+  /** What follows where a pause is rejected, by node; for nodes whose edge says so. */
+  readonly rejections: ReadonlyMap<string, readonly Target[]>;
   /** The reducers by field. */
   readonly reducers: ReadonlyMap<string, AnyReducer>;
 }
@@ -63,6 +65,11 @@ export function makePlan<
   const routers = [...edges].map(([node, edge]) =>
     [node, makeRouter<State>(node, edge, names, name)] as const
   );
+  const rejections = new Map<string, readonly Target[]>();
+  for (const [node, edge] of edges) {
+    const targets = rejectionOf(node, edge, names, name);
+    if (targets !== undefined) rejections.set(node, targets);
+  }
   return {
     name,
     schema: definition.state,
@@ -71,6 +78,7 @@ export function makePlan<
     start,
     edges,
     routers: new Map(routers),
+    rejections,
     reducers: plannedReducers(definition.reducers ?? {}, fields, name),
   };
 }

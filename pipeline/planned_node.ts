@@ -5,19 +5,30 @@
  */
 
 import { quoted } from "./errors.ts";
+import type { StandardSchema } from "./schema.ts";
 import type { Node, NodeContext, NodeOptions, RetryOptions } from "./definition.ts";
 
 /** The node ids of checkpoints that record no node visit. */
 export const START_NODE_ID = "__start__";
 /** Recorded where a call went on with a run. */
 export const RESUME_NODE_ID = "__resume__";
-/** Recorded where a run was cancelled between two steps. */
+/** Recorded where a run was cancelled. */
 export const CANCEL_NODE_ID = "__cancel__";
+/** Recorded where a worker let go of a run. */
+export const DRAIN_NODE_ID = "__drain__";
+/** Recorded where a run begins as the fork of another one. */
+export const FORK_NODE_ID = "__fork__";
 
 /** Timers count in 32 bits; who asks for more, some 25 days, asks for no limit. */
 export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-const RESERVED: ReadonlySet<string> = new Set([START_NODE_ID, RESUME_NODE_ID, CANCEL_NODE_ID]);
+const RESERVED: ReadonlySet<string> = new Set([
+  START_NODE_ID,
+  RESUME_NODE_ID,
+  CANCEL_NODE_ID,
+  DRAIN_NODE_ID,
+  FORK_NODE_ID,
+]);
 
 /** A node as the engine runs it. */
 export interface PlannedNode<State> {
@@ -31,6 +42,8 @@ export interface PlannedNode<State> {
   readonly retry?: RetryOptions;
   /** Longest time of one attempt in milliseconds. */
   readonly timeoutMs?: number;
+  /** The shape of the answer to its pauses. */
+  readonly answer?: StandardSchema;
 }
 
 /**
@@ -57,13 +70,13 @@ export function planNode<State>(
       `Cannot define ${where}: it must be a function, or an object with a function "run"`,
     );
   }
-  const { run, retry, timeoutMs } = options;
-  refuseUnknownOptions(options, ["run", "retry", "timeoutMs"], where);
+  const { run, retry, timeoutMs, answer } = options;
+  refuseUnknownOptions(options, ["run", "retry", "timeoutMs", "answer"], where);
   if (retry !== undefined) checkRetry(retry, where);
   if (timeoutMs !== undefined) checkRange(timeoutMs, 1, `timeoutMs of ${where}`);
   const isLimited = timeoutMs !== undefined && timeoutMs <= LONGEST_TIMER_MS;
   const limit = isLimited ? timeoutMs : undefined;
-  return { name, taskIdPart: escapeName(name), run, retry, timeoutMs: limit };
+  return { name, taskIdPart: escapeName(name), run, retry, timeoutMs: limit, answer };
 }
 
 function checkRetry(retry: RetryOptions, where: string): void {

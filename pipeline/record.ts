@@ -33,6 +33,7 @@ export interface StoredRecord {
   readonly steps?: number;
   readonly failures?: CheckpointRecord["failures"];
   readonly resume?: CheckpointRecord["resume"];
+  readonly forked_from?: { readonly run_id: string; readonly sequence: number };
   readonly writer?: string;
   readonly saved_at?: string;
   readonly lease_ms?: number;
@@ -57,6 +58,8 @@ export function toStored(record: CheckpointRecord): StoredRecord {
     steps: record.steps,
     failures: unlessEmpty(record.failures),
     resume: record.resume,
+    forked_from: record.forkedFrom &&
+      { run_id: record.forkedFrom.runId, sequence: record.forkedFrom.sequence },
     writer: record.writer,
     saved_at: record.savedAt,
     lease_ms: record.leaseMs,
@@ -94,6 +97,8 @@ export function fromStored(stored: unknown, where: string, savedAt: string): Che
     steps: stored.steps ?? countSteps(stored.completed_nodes),
     failures: stored.failures ?? [],
     resume: stored.resume,
+    forkedFrom: stored.forked_from &&
+      { runId: stored.forked_from.run_id, sequence: stored.forked_from.sequence },
     writer: stored.writer ?? "",
     savedAt: stored.saved_at ?? savedAt,
     leaseMs: stored.lease_ms,
@@ -115,7 +120,9 @@ export function recordFromText(text: string, where: string, savedAt: string): Ch
 }
 
 /** What `listRuns` tells of a run whose latest checkpoint is this. */
-export function summarize(record: LoadedRecord): RunSummary {
+export function summarize(
+  record: Pick<LoadedRecord, Exclude<keyof RunSummary, "pauses"> | "pendingEdges">,
+): RunSummary {
   return {
     pipelineName: record.pipelineName,
     runId: record.runId,

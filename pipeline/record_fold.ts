@@ -12,7 +12,7 @@ export type CheckpointHead = Omit<CheckpointRecord, "state" | "completedNodes" |
 
 /** What came of a task, without what its step already tells of it. */
 export type TaskOutcomeRecord = TaskRecord extends infer Task
-  ? Task extends TaskRecord ? Omit<Task, "node" | "visit" | "payload"> : never
+  ? Task extends TaskRecord ? Omit<Task, "node" | "visit" | "payload" | "answer"> : never
   : never;
 
 /** A change as it is folded: one that was just found, or one that a store kept. */
@@ -91,15 +91,25 @@ export function startFold(base: CheckpointRecord): Fold {
 }
 
 function withOutcome(
-  { node, visit, payload }: TaskRecord,
+  { node, visit, payload, answer }: TaskRecord,
   outcome: TaskOutcomeRecord,
 ): TaskRecord {
-  const task = payload === undefined ? { node, visit } : { node, visit, payload };
+  const task = {
+    node,
+    visit,
+    ...(payload !== undefined && { payload }),
+    ...(answer !== undefined && { answer }),
+  };
   switch (outcome.status) {
     case "finished":
       return { ...task, status: "finished", update: outcome.update };
     case "paused":
-      return { ...task, status: "paused", reason: outcome.reason };
+      return {
+        ...task,
+        status: "paused",
+        reason: outcome.reason,
+        ...(outcome.pause !== undefined && { pause: outcome.pause }),
+      };
     case "pending":
       return { ...task, status: "pending" };
   }

@@ -30,8 +30,13 @@ export type Checkpoint =
     | "failures"
     | "resume"
     | "recoveries"
+    | "forkedFrom"
   >
-  & { readonly state: object };
+  & {
+    readonly state: object;
+    /** Whether the worker lets go of the run with it. */
+    readonly isReleased?: boolean;
+  };
 
 /** Saves the checkpoints of one run, one after the other. */
 export interface Recorder {
@@ -54,6 +59,8 @@ export interface Recorder {
   settled(): Promise<void>;
   /** Whether something was stored, and nothing since for so many milliseconds. */
   isQuietFor(ms: number): boolean;
+  /** The run's latest checkpoint, whoever saved it. */
+  latest(): Promise<CheckpointRecord | undefined>;
   /** Tells the store that the worker is alive; the conflict, if the run is another worker's. */
   touch(): Promise<CheckpointConflictError | undefined>;
 }
@@ -108,6 +115,7 @@ export function makeRecorder<State>(options: RecorderOptions<State>): Recorder {
     },
     settled: () => queue.settled(),
     isQuietFor: (ms) => performance.now() - storedAt >= ms,
+    latest: () => checkpointer.loadLatest(run.pipelineName, run.runId),
     async touch() {
       const isOurs = await checkpointer.touch?.(run.pipelineName, run.runId, writer);
       if (isOurs !== false) return undefined;
@@ -141,9 +149,10 @@ function makeRecord(
     steps,
     failures,
     resume,
+    forkedFrom: checkpoint.forkedFrom,
     writer: call.writer,
     savedAt: new Date().toISOString(),
-    leaseMs: call.leaseMs,
+    leaseMs: checkpoint.isReleased ? 0 : call.leaseMs,
     recoveries: checkpoint.recoveries,
   };
 }

@@ -51,7 +51,7 @@ export async function recoverRuns<State extends object>(
   const recovered: Recovery<State>[] = [];
   let begun = 0;
   const work = async () => {
-    while (begun < limit && !call.signal?.aborted) {
+    while (begun < limit && !call.signal?.aborted && !caller.drained.signal.aborted) {
       begun++;
       const { done, value: run } = await dead.next();
       if (done) return;

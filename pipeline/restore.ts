@@ -6,12 +6,18 @@
 
 import type { CheckpointRecord, PendingEdge, TaskRecord } from "./checkpointer.ts";
 import { decode, propertyPath } from "./codec.ts";
-import { RunPausedError, StalePauseError, UnknownNodeError } from "./errors.ts";
+import {
+  PauseExpiredError,
+  type PendingPause,
+  RunPausedError,
+  StalePauseError,
+  UnknownNodeError,
+} from "./errors.ts";
 import { deepFreeze } from "./freeze.ts";
-import type { JsonObject } from "./json.ts";
+import type { Json, JsonObject } from "./json.ts";
+import type { Outcome } from "./outcome.ts";
 import type { Plan } from "./plan.ts";
 import { pausesOf, type Step } from "./run.ts";
-import type { Outcome } from "./task.ts";
 
 /** Which pauses a call approves. */
 export interface Approval {
@@ -19,6 +25,8 @@ export interface Approval {
   readonly approvePause?: boolean;
   /** Which one; needed when several are pending. */
   readonly pauseId?: string;
+  /** What comes with the approval, encoded. */
+  readonly answer?: Json;
 }
 
 /**
@@ -34,11 +42,12 @@ export function restoreState<State extends object>(record: CheckpointRecord): St
 /** The step that a record holds: tasks still to be run, and outcomes not yet folded. */
 export function restoreStep(record: CheckpointRecord): Step {
   return {
-    tasks: record.tasks.map(({ node, visit, payload }) =>
-      payload === undefined
-        ? { node, visit }
-        : { node, visit, payload: decodeFields(payload, `send("${node}")`) }
-    ),
+    tasks: record.tasks.map(({ node, visit, payload, answer }) => ({
+      node,
+      visit,
+      payload: payload && decodeFields(payload, `send("${node}")`),
+      answer,
+    })),
     outcomes: record.tasks.map(restoreOutcome),
     stored: { records: [...record.tasks], changed: [] },
   };
@@ -59,32 +68,50 @@ export function restoreVisits(record: CheckpointRecord): Map<string, number> {
  *
  * @throws {RunPausedError} If a pause is pending and the call approves none, or not which.
  * @throws {StalePauseError} If what the call approves is not pending.
+ * @throws {PauseExpiredError} If the time of the pause is over.
  */
 export function approve(
   record: CheckpointRecord,
-  { approvePause = false, pauseId }: Approval,
+  { approvePause = false, pauseId, answer }: Approval,
 ): { readonly approved: readonly string[]; readonly pendingEdges: readonly PendingEdge[] } {
-  const { pendingEdges, status } = record;
+  const { pendingEdges } = record;
   const pauses = pausesOf(pendingEdges);
   if (!approvePause) {
     if (pauses.length > 0) throw new RunPausedError(record, pauses);
     return { approved: [], pendingEdges };
   }
-  const [first] = pauses;
-  if (first === undefined) throw new StalePauseError(record, status, pauseId);
-  if (pauseId === undefined && pauses.length > 1) {
-    throw new RunPausedError(record, pauses, "pass pauseId to say which of these you approve");
-  }
-  const approved = pauseId ?? first.id;
-  if (!pauses.some(({ id }) => id === approved)) {
-    throw new StalePauseError(record, status, approved);
+  const { id, expiresAt } = findPause(record, pauseId, "approve");
+  if (expiresAt !== undefined && Date.parse(expiresAt) <= Date.now()) {
+    throw new PauseExpiredError(record, id, expiresAt);
   }
   return {
-    approved: [approved],
-    pendingEdges: pendingEdges.map((edge) =>
-      edge.pause?.id === approved ? { node: edge.node, visit: edge.visit } : edge
-    ),
+    approved: [id],
+    pendingEdges: pendingEdges.map((edge) => {
+      if (edge.pause?.id !== id) return edge;
+      const { node, visit } = edge;
+      return answer === undefined ? { node, visit } : { node, visit, answer };
+    }),
   };
+}
+
+/**
+ * The pause that a call is about.
+ *
+ * @throws {RunPausedError} If several are pending and the call does not say which.
+ * @throws {StalePauseError} If it is not pending.
+ */
+export function findPause(
+  record: CheckpointRecord,
+  pauseId: string | undefined,
+  verb: "approve" | "reject",
+): PendingPause {
+  const pauses = pausesOf(record.pendingEdges);
+  if (pauseId === undefined && pauses.length > 1) {
+    throw new RunPausedError(record, pauses, `pass pauseId to say which of these you ${verb}`);
+  }
+  const pause = pauses.find(({ id }) => pauseId === undefined || id === pauseId);
+  if (pause === undefined) throw new StalePauseError(record, record.status, pauseId);
+  return pause;
 }
 
 /**
@@ -106,7 +133,7 @@ function restoreOutcome(task: TaskRecord): Outcome | undefined {
     case "pending":
       return undefined;
     case "paused":
-      return { status: "paused", reason: task.reason };
+      return { status: "paused", reason: task.reason, pause: task.pause ?? {} };
     case "finished":
       return { status: "finished", update: decodeFields(task.update, "update") };
   }

@@ -43,4 +43,6 @@ export type RunResult<State> =
       readonly failures: readonly TaskFailure[];
     }
     | { readonly status: "cancelled" }
+    /** The worker let go of the run, which is stored as running: another one goes on with it. */
+    | { readonly status: "drained" }
   );

@@ -4,16 +4,23 @@
  * @module
  */
 
-import type { CheckpointRecord, PendingEdge, RunStatus, TaskRecord } from "./checkpointer.ts";
+import type {
+  CheckpointRecord,
+  PauseRecord,
+  PendingEdge,
+  RunStatus,
+  TaskRecord,
+} from "./checkpointer.ts";
+import { decode } from "./codec.ts";
 import type { Target } from "./edges.ts";
 import { encodeFields } from "./encoded_state.ts";
 import type { PendingPause } from "./errors.ts";
-import type { JsonObject } from "./json.ts";
+import { errorRecord, type Outcome } from "./outcome.ts";
 import type { Pace } from "./pace.ts";
 import type { Recorder } from "./recorder.ts";
 import type { RunResult, TaskFailure } from "./result.ts";
 import { listTasks, setTask, type TaskList } from "./task_list.ts";
-import { errorRecord, type Outcome, type Task, type TaskRunner } from "./task.ts";
+import type { Task, TaskRunner } from "./task.ts";
 
 /** A run that is being worked on. Only the loop changes it. */
 export interface Run<State extends object> {
@@ -23,6 +30,8 @@ export interface Run<State extends object> {
   readonly recorder: Recorder | undefined;
   /** Aborts what its nodes are doing. */
   readonly control: AbortController;
+  /** Aborts when its worker is to let go of it. */
+  readonly draining: AbortSignal;
   /** Tells it when to give way to others. */
   readonly pace: Pace;
   /** Steps it may take over its whole life. */
@@ -66,17 +75,24 @@ export function makeStep<State extends object>(
   if (targets.length === 0) return NO_STEP;
   const tasks: Task[] = [];
   const records: TaskRecord[] = [];
-  for (const { node, payload, storedPayload } of targets) {
+  for (const { node, payload, storedPayload, answer } of targets) {
     const visit = nextVisit(run, node);
-    tasks.push({ node, visit, payload });
-    if (run.recorder !== undefined) records.push(pendingTask(node, visit, storedPayload));
+    tasks.push({ node, visit, payload, answer });
+    if (run.recorder === undefined) continue;
+    records.push({
+      ...taskBase({ node, visit, payload: storedPayload, answer }),
+      status: "pending",
+    });
   }
   return { tasks, outcomes: [], stored: { records, changed: [] } };
 }
 
-function pendingTask(node: string, visit: number, payload: JsonObject | undefined): TaskRecord {
-  const status = "pending";
-  return payload === undefined ? { node, visit, status } : { node, visit, payload, status };
+/** What a task's record tells whatever came of it. */
+function taskBase(
+  { node, visit, payload, answer }: Pick<TaskRecord, "node" | "visit" | "payload" | "answer">,
+): Pick<TaskRecord, "node" | "visit" | "payload" | "answer"> {
+  const base = payload === undefined ? { node, visit } : { node, visit, payload };
+  return answer === undefined ? base : { ...base, answer };
 }
 
 function nextVisit<State extends object>(run: Pick<Run<State>, "visits">, node: string): number {
@@ -94,13 +110,13 @@ export function noteOutcome(
   outcomes[index] = outcome;
   const record = stored.records[index];
   if (record === undefined) return;
-  const { node, visit, payload } = record;
-  const base = payload === undefined ? { node, visit } : { node, visit, payload };
+  const base = taskBase(record);
   if (outcome.status === "paused") {
-    setTask(stored, index, { ...base, status: "paused", reason: outcome.reason });
+    const { status, reason, pause } = outcome;
+    setTask(stored, index, { ...base, status, reason, pause });
   } else if (outcome.status === "finished") {
     const update = outcome.storedUpdate ??
-      encodeFields(outcome.update ?? {}, "state", () => `node "${node}"`);
+      encodeFields(outcome.update ?? {}, "state", () => `node "${record.node}"`);
     setTask(stored, index, { ...base, status: "finished", update });
   }
 }
@@ -111,6 +127,10 @@ export interface SaveDetails {
   readonly failures?: readonly TaskFailure[];
   /** The call that goes on with the run. */
   readonly resume?: CheckpointRecord["resume"];
+  /** The checkpoint that the run begins with. */
+  readonly forkedFrom?: CheckpointRecord["forkedFrom"];
+  /** Whether the worker lets go of the run. */
+  readonly isReleased?: boolean;
 }
 
 /**
@@ -121,7 +141,7 @@ export function saveRun<State extends object>(
   run: Run<State>,
   nodeId: string,
   status: RunStatus,
-  { failures = [], resume }: SaveDetails = {},
+  { failures = [], ...details }: SaveDetails = {},
 ): Promise<void> {
   if (run.recorder === undefined) return Promise.resolve();
   return run.recorder.save({
@@ -133,7 +153,7 @@ export function saveRun<State extends object>(
     pendingEdges: run.pendingEdges,
     steps: run.steps,
     failures: failures.map(({ error, ...task }) => ({ ...task, error: errorRecord(error) })),
-    resume,
+    ...details,
     recoveries: run.recoveries === 0 ? undefined : run.recoveries,
   });
 }
@@ -155,9 +175,15 @@ export function resultBase<State extends object>(
 export function pausesOf(pendingEdges: readonly PendingEdge[]): readonly PendingPause[] {
   const pauses: PendingPause[] = [];
   for (const { node, pause } of pendingEdges) {
-    if (pause !== undefined) pauses.push({ ...pause, node });
+    if (pause !== undefined) pauses.push(pendingPause(pause, node));
   }
   return pauses;
+}
+
+/** A pause as a caller sees it: what is shown of it decoded. */
+export function pendingPause({ payload, ...pause }: PauseRecord, node: string): PendingPause {
+  const shown = payload === undefined ? {} : { payload: decode(payload, "pause.payload") };
+  return { ...pause, ...shown, node };
 }
 
 /** The result of a run that failed. */

@@ -44,8 +44,33 @@ export class InputValidationError extends Error {
 
   /** Takes the pipeline's name and what its schema found. */
   constructor(pipelineName: string, issues: readonly SchemaIssue[], options?: ErrorOptions) {
-    const list = issues.map((issue) => `\n  ${issuePath(issue)}: ${issue.message}`).join("");
+    const list = issues.map((issue) => `\n  ${issuePath(issue, "the input")}: ${issue.message}`)
+      .join("");
     super(`Cannot start pipeline "${pipelineName}": its schema refuses the input:${list}`, options);
+    this.issues = issues;
+  }
+}
+
+/** Thrown when an answer to a pause is not of the shape that its node asks for. */
+export class AnswerValidationError extends Error {
+  /** The name of the class. */
+  override readonly name = "AnswerValidationError";
+  /** Everything that is wrong with the answer. */
+  readonly issues: readonly SchemaIssue[];
+
+  /** Takes the node, its pipeline and what the schema found. */
+  constructor(
+    node: string,
+    pipelineName: string,
+    issues: readonly SchemaIssue[],
+    options?: ErrorOptions,
+  ) {
+    const list = issues.map((issue) => `\n  ${issuePath(issue, "the answer")}: ${issue.message}`);
+    super(
+      `Cannot approve the pause of node "${node}" of pipeline "${pipelineName}": its schema ` +
+        `refuses the answer:${list.join("")}`,
+      options,
+    );
     this.issues = issues;
   }
 }
@@ -111,9 +136,25 @@ export async function parseInput<State extends object>(
   return value;
 }
 
-function issuePath({ path = [] }: SchemaIssue): string {
+/**
+ * Yields the answer that a value stands for.
+ *
+ * @throws {AnswerValidationError} If the schema refuses it.
+ */
+export async function parseAnswer(
+  schema: StandardSchema,
+  answer: unknown,
+  node: string,
+  pipelineName: string,
+): Promise<unknown> {
+  const result = await schema["~standard"].validate(answer);
+  if (result.issues === undefined) return result.value;
+  throw new AnswerValidationError(node, pipelineName, result.issues);
+}
+
+function issuePath({ path = [] }: SchemaIssue, whole: string): string {
   const keys = path.map((part) => String(typeof part === "object" ? part.key : part));
-  return keys.length === 0 ? "the input" : keys.join(".");
+  return keys.length === 0 ? whole : keys.join(".");
 }
 
 function describe(value: unknown): string {

@@ -5,8 +5,9 @@
  */
 
 import type { MaybePromise } from "./definition.ts";
+import type { Outcome } from "./outcome.ts";
 import { noteOutcome, type Run, saveRun, settleRun } from "./run.ts";
-import { type Outcome, runTask } from "./task.ts";
+import { runTask } from "./task.ts";
 
 /**
  * Runs the tasks of the step that are still to be done and notes their outcomes. A task that is
@@ -24,9 +25,11 @@ export function runTasks<State extends object>(run: Run<State>): MaybePromise<vo
 function runOnly<State extends object>(run: Run<State>): MaybePromise<void> {
   const { tasks: [task], outcomes } = run.step;
   if (task === undefined || outcomes[0] !== undefined) return;
+  const note = (outcome: Outcome) => {
+    outcomes[0] = finished(outcome);
+  };
   const outcome = runTask(run.runner, task, run.state, false);
-  if (!(outcome instanceof Promise)) outcomes[0] = finished(outcome);
-  else return outcome.then((later) => void (outcomes[0] = finished(later)));
+  return outcome instanceof Promise ? outcome.then(note) : note(outcome);
 }
 
 /**
@@ -56,11 +59,11 @@ async function runSideBySide<State extends object>(run: Run<State>): Promise<voi
       const task = tasks[index];
       if (task === undefined || outcomes[index] !== undefined) continue;
       const outcome = finished(await runTask(run.runner, task, run.state, isStored));
-      if (run.pace.isDue()) await run.pace.giveWay();
       left--;
       if (outcome === undefined) continue;
       noteOutcome(run.step, index, outcome);
       if (left > 0 && outcome.status !== "failed") progress.save(task.node);
+      if (next < tasks.length && run.pace.isDue()) await run.pace.giveWay();
     }
   };
   await Promise.all(Array.from({ length: Math.min(run.concurrency, left) }, work));

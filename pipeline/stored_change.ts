@@ -84,12 +84,20 @@ export function toStoredChange(
   };
 }
 
-/** Whether a parsed text is a change, as far as can be told without its chain. */
+/**
+ * Whether a parsed text is a change, as far as can be told without its chain: what is folded is of
+ * the form that folding expects.
+ */
 export function isStoredChange(value: unknown): value is StoredChange {
-  return typeof value === "object" && value !== null && !("state" in value) &&
-    "sequence" in value && Number.isSafeInteger(value.sequence) &&
-    "writer" in value && typeof value.writer === "string" &&
-    "node_id" in value && typeof value.node_id === "string";
+  return isObject(value) && !("state" in value) &&
+    Number.isSafeInteger(value.sequence) && typeof value.writer === "string" &&
+    typeof value.node_id === "string" &&
+    (value.steps === undefined || typeof value.steps === "number") &&
+    isAbsentOr(isObject, value.set) && isAbsentOr(isListOfText, value.removed) &&
+    isAbsentOr(isObjectOfLists, value.appended) &&
+    isAbsentOr(isListOfText, value.completed) &&
+    isAbsentOr(isListOfObjects, value.tasks) && isAbsentOr(isListOfLists, value.finished) &&
+    isAbsentOr(isListOfObjects, value.pending_edges);
 }
 
 /**
@@ -229,7 +237,7 @@ function outcomeOf(task: TaskOutcomeRecord): TaskOutcomeRecord {
     case "finished":
       return { status: "finished", update: task.update };
     case "paused":
-      return { status: "paused", reason: task.reason };
+      return { status: "paused", reason: task.reason, pause: task.pause };
     case "pending":
       return { status: "pending" };
   }
@@ -245,4 +253,28 @@ function unlessEmpty<T>(list: readonly T[]): readonly T[] | undefined {
 
 function isEmpty(object: object): boolean {
   return Object.keys(object).length === 0;
+}
+
+function isAbsentOr(isForm: (value: unknown) => boolean, value: unknown): boolean {
+  return value === undefined || isForm(value);
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isListOfText(value: unknown): boolean {
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
+}
+
+function isListOfObjects(value: unknown): boolean {
+  return Array.isArray(value) && value.every(isObject);
+}
+
+function isListOfLists(value: unknown): boolean {
+  return Array.isArray(value) && value.every(Array.isArray);
+}
+
+function isObjectOfLists(value: unknown): boolean {
+  return isObject(value) && isListOfLists(Object.values(value));
 }

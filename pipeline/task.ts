@@ -5,13 +5,12 @@
  */
 
 import { attempts } from "./attempt.ts";
-import type { ErrorRecord } from "./checkpointer.ts";
-import { isPause, type MaybePromise, type NodeContext } from "./definition.ts";
-import { encodeFields } from "./encoded_state.ts";
-import { label, quoted } from "./errors.ts";
+import { decode } from "./codec.ts";
+import type { MaybePromise, NodeContext } from "./definition.ts";
 import { emit, type EventHandler } from "./events.ts";
 import { freezeState } from "./freeze.ts";
-import type { JsonObject } from "./json.ts";
+import type { Json } from "./json.ts";
+import { type Outcome, toOutcome } from "./outcome.ts";
 import type { Plan } from "./plan.ts";
 import type { PlannedNode } from "./planned_node.ts";
 import { fold } from "./fold.ts";
@@ -24,20 +23,9 @@ export interface Task {
   readonly visit: number;
   /** The payload of a `send`. */
   readonly payload?: object;
+  /** The encoded answer that came with the approval which led to it. */
+  readonly answer?: Json;
 }
-
-/** What came of a task. */
-export type Outcome =
-  | {
-    readonly status: "finished";
-    readonly update?: object;
-    /** The update's encoded form, where it is stored by itself. */
-    readonly storedUpdate?: JsonObject;
-  }
-  | { readonly status: "paused"; readonly reason: string }
-  | { readonly status: "failed"; readonly error: unknown }
-  /** The run was cancelled while the node ran; the task is still to be done. */
-  | { readonly status: "aborted" };
 
 /** What all tasks of one call share. */
 export interface TaskRunner<State extends object> {
@@ -53,7 +41,6 @@ export interface TaskRunner<State extends object> {
   readonly onEvent: EventHandler<State> | undefined;
 }
 
-const FINISHED: Outcome = { status: "finished" };
 const ABORTED: Outcome = { status: "aborted" };
 
 /**
@@ -146,6 +133,7 @@ function callNode<State extends object>(
     attempt: 1,
     taskId: `${runner.taskIdPrefix}${node.taskIdPart}/${task.visit}`,
     signal: runner.signal,
+    ...(task.answer !== undefined && { answer: decode(task.answer, "answer") }),
   };
   if (node.retry === undefined && node.timeoutMs === undefined) return node.run(view, context);
   return attempts(node, view, context, (attempt, error) =>
@@ -174,69 +162,4 @@ function plannedNode<State extends object>(plan: Plan<State>, name: string): Pla
 /** The state that one task of a fan-out sees. */
 function sendView<State extends object>(plan: Plan<State>, task: Task, state: State): State {
   return freezeState(fold(state, task.payload ?? {}, plan.reducers), state);
-}
-
-function toOutcome<State extends object>(
-  { plan, runId }: TaskRunner<State>,
-  node: string,
-  returned: unknown,
-  isStored: boolean,
-): Outcome {
-  if (returned === undefined || returned === null) return FINISHED;
-  if (isPause(returned)) return { status: "paused", reason: returned.reason };
-  if (!isUpdate(returned)) {
-    throw new TypeError(
-      `Cannot use what node "${node}" of pipeline "${plan.name}" returned: it must be an object ` +
-        "with the fields to update, pause(...), or nothing",
-    );
-  }
-  checkFields(plan, returned, `what node "${node}" of pipeline "${plan.name}" returned`);
-  if (!isStored) return { status: "finished", update: returned };
-  const owner = () => `node "${node}" of ${label({ pipelineName: plan.name, runId })}`;
-  return {
-    status: "finished",
-    update: returned,
-    storedUpdate: encodeFields(returned, "state", owner),
-  };
-}
-
-function isUpdate(value: unknown): value is object {
-  if (typeof value !== "object" || value === null) return false;
-  const prototype = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
-}
-
-/**
- * Refuses fields that the state does not have, where the schema tells what it has.
- *
- * @throws {TypeError} Naming the first unknown field and the known ones.
- */
-export function checkFields<State extends object>(
-  plan: Plan<State>,
-  update: object,
-  what: string,
-): void {
-  const { fields } = plan;
-  if (fields === undefined) return;
-  for (const field of Object.keys(update)) {
-    if (fields.has(field)) continue;
-    throw new TypeError(
-      `Cannot use ${what}: the state has no field "${field}"; its fields are ${quoted(fields)}`,
-    );
-  }
-}
-
-/** A thrown value as plain data, for the record. */
-export function errorRecord(error: unknown): ErrorRecord {
-  if (!(error instanceof Error)) return { name: typeof error, message: textOf(error) };
-  const { name, message, stack } = error;
-  return stack === undefined ? { name, message } : { name, message, stack };
-}
-
-function textOf(value: unknown): string {
-  try {
-    return String(value);
-  } catch {
-    return "a value that has no text";
-  }
 }

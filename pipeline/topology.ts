@@ -51,7 +51,8 @@ export function topologyOf(
 function edgesOf(from: string, edge: unknown): readonly TopologyEdge[] {
   if (typeof edge === "function") return [{ from, dynamic: true }];
   if (isRouted(edge)) {
-    return declaredTargets(edge.to).map(([label, target]) =>
+    const rejected = edge.rejected === undefined ? [] : [["rejected", edge.rejected] as const];
+    return [...declaredTargets(edge.to), ...rejected].map(([label, target]) =>
       label === undefined
         ? { from, to: nameOf(target), routed: true }
         : { from, to: nameOf(target), routed: true, label }

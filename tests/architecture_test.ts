@@ -21,11 +21,22 @@ const PROTOCOL = [
   "pipeline/stored_change.ts",
 ];
 
-/** What a backend may import besides the protocol and its own files. */
+/** What the backends share; it imports nothing. */
+const SHARED = [
+  "backends/lost_connection.ts",
+  "backends/names.ts",
+  "backends/options.ts",
+  "backends/retry.ts",
+  "backends/shape.ts",
+  "backends/under_way.ts",
+];
+
+/** What a backend may import besides the protocol, what is shared, and its own files. */
 const DRIVERS: Readonly<Record<string, readonly string[]>> = {
   memory: [],
   file: ["@std/path"],
   postgres: ["@db/postgres"],
+  redis: ["@db/redis"],
 };
 
 interface Module {
@@ -104,14 +115,22 @@ Deno.test("the core and the memory backend use no Deno API", async () => {
 
 Deno.test("a backend imports the protocol, its own files and its own driver", async () => {
   for (const path of await sourcesIn("backends")) {
+    if (SHARED.includes(path)) continue;
     const backend = backendOf(path);
     assert(backend !== undefined, `${path} is named after no backend`);
     const [module] = (await modulesOf(path)).filter(({ specifier }) => specifier === path);
     for (const dependency of module?.dependencies ?? []) {
-      const isAllowed = isAmong(dependency, PROTOCOL) || backendOf(dependency) === backend ||
+      const isAllowed = isAmong(dependency, [...PROTOCOL, ...SHARED]) ||
+        backendOf(dependency) === backend ||
         DRIVERS[backend]?.includes(dependency) === true;
       assert(isAllowed, `${path} must not import ${dependency}`);
     }
+  }
+});
+
+Deno.test("what the backends share imports nothing", async () => {
+  for (const path of SHARED) {
+    assertEquals((await modulesOf(path)).map(({ specifier }) => specifier), [path]);
   }
 });
 
@@ -119,6 +138,7 @@ Deno.test("an entry point loads its own backend and no other's driver", async ()
   for (const [name, entry] of Object.entries(denoJson.exports)) {
     const own = name === "." ? "memory" : name.slice("./".length);
     for (const { specifier, dependencies } of await modulesOf(entry.slice("./".length))) {
+      if (SHARED.includes(specifier)) continue;
       const backend = backendOf(specifier);
       assert(
         backend === undefined || backend === own,

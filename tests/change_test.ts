@@ -17,6 +17,7 @@ import {
   unchecked,
 } from "../mod.ts";
 import { changeBetween } from "../pipeline/change.ts";
+import { listTasks, setTask } from "../pipeline/task_list.ts";
 import { watch } from "./engine_probes.ts";
 
 const start: CheckpointRecord = {
@@ -199,6 +200,28 @@ Deno.test("a task that finished is in the change by its place, the others are no
   assertEquals(changeBetween(later, next(later, [plan])).tasks, {
     all: next(later, [plan]).tasks,
   });
+});
+
+Deno.test("of the task lists of one step it is known what finished in between, each task once", () => {
+  const records = ["one", "one", "two", "two"].map((node, visit) => pending(node, visit));
+  const list = { records, changed: [] };
+  const finish = (index: number, a: number) => {
+    const task = list.records[index];
+    assert(task !== undefined);
+    setTask(list, index, { ...task, status: "finished", update: { a } });
+    return { ...start, tasks: listTasks(list) };
+  };
+  const none = { ...start, tasks: listTasks(list) };
+  const [first, , third] = [finish(2, 1), finish(0, 1), finish(2, 2)];
+  const last = finish(1, 1);
+  const finished = (...indexes: readonly number[]) => ({
+    finished: indexes.map((index) => [index, last.tasks[index]]),
+  });
+  assertEquals<unknown>(changeBetween(none, last).tasks, finished(0, 1, 2));
+  assertEquals<unknown>(changeBetween(first, last).tasks, finished(0, 1, 2));
+  assertEquals<unknown>(changeBetween(third, last).tasks, finished(1));
+  assertEquals<unknown>(changeBetween(last, last).tasks, finished());
+  assertEquals(none.tasks.map(({ status }) => status), Array(4).fill("pending"));
 });
 
 Deno.test("the changes that a run hands along fold back to the records it saves", async () => {

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { testApprovals } from "./suite/approvals.ts";
 import { testChanges } from "./suite/changes.ts";
 import { testDeaths } from "./suite/deaths.ts";
 import { testEngine } from "./suite/engine.ts";
@@ -54,6 +55,7 @@ export function checkpointerSuite(name: string, harness: Harness): void {
   testNames(test);
   testEngine(test);
   testPauses(test);
+  testApprovals(test);
   testWorkers(test);
   testDeaths(test);
 }

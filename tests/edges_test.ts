@@ -27,7 +27,12 @@ async function follow(
   state: Work = { count: 0 },
 ): Promise<readonly Target[]> {
   const routers = new Map(Object.entries(edges).map(([node, edge]) => [node, routerOf(edge)]));
-  return await nextTargets(finished.map((node) => ({ node })), routers, state, (target) => target);
+  return await nextTargets(
+    finished.map((node) => ({ node })),
+    { routers, rejections: new Map() },
+    state,
+    (target) => target,
+  );
 }
 
 const payload = { count: 1 };
@@ -68,7 +73,12 @@ Deno.test("every form of an edge leads where it says", async () => {
 
 Deno.test("a function that answers at once is followed at once", () => {
   const routers = new Map([["a", routerOf(() => "b")]]);
-  const targets = nextTargets([{ node: "a" }], routers, payload, (target) => target);
+  const targets = nextTargets(
+    [{ node: "a" }],
+    { routers, rejections: new Map() },
+    payload,
+    (target) => target,
+  );
   assertEquals(targets, [{ node: "b" }]);
 });
 

@@ -1,10 +1,17 @@
-import { assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import {
   append,
   type Checkpointer,
   definePipeline,
   END,
   pause,
+  type PendingPause,
   RunPausedError,
   send,
   StalePauseError,
@@ -50,7 +57,10 @@ Deno.test("a pause stops the run after its node, and its edge is not asked yet",
   const told: string[] = [];
   const result = await release(store, told).invoke({ item: "1.0" }, { runId: "r" });
   const { pauses } = expectStatus(result, "paused");
-  assertEquals(pauses, [{ id: "approval#1", reason: "release 1.0?", node: "approval" }]);
+  assertEquals(withoutTime(pauses), [
+    { id: "approval#1", reason: "release 1.0?", node: "approval" },
+  ]);
+  assert(Date.parse(pauses[0]?.at ?? "") <= Date.now(), "it does not say since when");
   assertEquals(result.completedNodes, ["approval"]);
   assertEquals(told, ["approval runs"]);
   const last = store.records.at(-1);
@@ -85,7 +95,7 @@ Deno.test("without an approval a paused run does not go on, whatever else is pas
   const saved = store.records.length;
   for (const options of [undefined, {}, { approvePause: false }, { update: { approved: true } }]) {
     const error = await assertRejects(() => pipeline.resume("r", options), RunPausedError);
-    assertEquals(error.pauses, [{
+    assertEquals(withoutTime(error.pauses), [{
       id: "approval#1",
       reason: "release 1.0?",
       node: "approval",
@@ -220,7 +230,7 @@ Deno.test("a pause beside a failure: the run fails first, and the pause remains"
 
   const mended = reviews(store, (item) => ({ log: `${item} mended` }), calls);
   const paused = expectStatus(await mended.resume("r"), "paused");
-  assertEquals(paused.pauses, [{ id: "reviewer#1", reason: "a?", node: "reviewer" }]);
+  assertEquals(withoutTime(paused.pauses), [{ id: "reviewer#1", reason: "a?", node: "reviewer" }]);
   assertEquals(paused.state.log, ["b mended", "c"]);
   assertEquals(calls, ["a", "b", "c", "b"]);
   const result = expectStatus(await mended.resume("r", { approvePause: true }), "completed");
@@ -282,3 +292,7 @@ Deno.test("without a checkpointer a pause is a result too", async () => {
   const { pauses } = expectStatus(await pipeline.invoke({}), "paused");
   assertEquals(pauses.map(({ reason }) => reason), ["sure?"]);
 });
+
+function withoutTime(pauses: readonly PendingPause[]): readonly PendingPause[] {
+  return pauses.map(({ at: _, ...pause }) => pause);
+}

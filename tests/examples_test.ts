@@ -3,10 +3,13 @@ import { fromFileUrl, join, toFileUrl } from "@std/path";
 import { splitRequirements } from "../examples/software_factory/requirements.ts";
 import { configArgs } from "../tools/deno_args.ts";
 import { findPostgres } from "./servers/postgres.ts";
-import { whyNoPostgresDriver } from "./servers/registry.ts";
+import { startRedis } from "./servers/redis.ts";
+import { whyNoPostgresDriver, whyNoRedisDriver } from "./servers/registry.ts";
 
 const server = await findPostgres();
+const redis = await startRedis();
 const reason = await whyNoPostgresDriver();
+const redisReason = await whyNoRedisDriver();
 
 const EXAMPLES = new URL("../examples/", import.meta.url);
 
@@ -18,6 +21,7 @@ const CHECKS: Readonly<Record<string, (output: string, folder: string) => Promis
   hello: checkHello,
   map_reduce: checkMapReduce,
   postgres: checkPostgresWithoutServer,
+  redis: checkRedisWithoutServer,
   software_factory: checkSoftwareFactory,
   support_agent: checkSupportAgent,
 };
@@ -55,8 +59,7 @@ Deno.test({
     const folder = await Deno.makeTempDir();
     try {
       const output = await runWell("software_factory", folder, { PG_DSN: database.dsn });
-      const [inFiles = "", inPostgres = ""] = output.split(/(?=^── process \d+ starts run )/m)
-        .filter((part) => part.includes("starts run"));
+      const [inFiles = "", inPostgres = ""] = storesOf(output);
       await checkSoftwareFactory(inFiles);
       await checkRecovery(inPostgres);
 
@@ -104,6 +107,55 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "the factory fails in one process and goes on in another, on Redis through @db/redis",
+  ignore: redisReason !== undefined,
+  async fn() {
+    const folder = await Deno.makeTempDir();
+    try {
+      const output = await runWell("software_factory", folder, { REDIS_URL: redis.url(1) });
+      const [inFiles = "", inRedis = ""] = storesOf(output);
+      await checkSoftwareFactory(inFiles);
+      await checkRecovery(inRedis);
+
+      const prefix = matchOf(
+        inRedis,
+        /^ {2}checkpoints {2}keys (firefly:ckpt:software-factory:.+):\*$/m,
+      );
+      const keys = (await redis.cli("-n", "1", "keys", `${prefix}:0*`)).split("\n").toSorted();
+      const lines = [...inRedis.matchAll(/^ {2}\w+ +.* {3}(\d{6}_\w+)$/gm)];
+      assertEquals(lines.map(([, label]) => `${prefix}:${label}`), keys);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
+
+Deno.test("the factory says when it cannot use the Redis of REDIS_URL, and uses files", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const { code, stdout, stderr } = await run("software_factory", folder, {
+      REDIS_URL: redis.url(99),
+    });
+    assertEquals(code, 1, stderr);
+    await checkSoftwareFactory(stdout);
+    // Without the driver it says so instead.
+    assertMatch(stderr, /^Cannot save .*(DB index is out of range|deno add jsr:@db\/redis).*\n$/m);
+    assert(!stderr.includes("Uncaught"), stderr);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test({
+  name: "redis goes on over a client with what it began by URL, through @db/redis",
+  ignore: redisReason !== undefined,
+  async fn() {
+    const output = await runWell("redis", ".", { REDIS_URL: redis.url(2) });
+    assertMatch(output, /^Run (\S+) is paused\n.*: published as moderation\/\1\/publish\/1\n$/);
+  },
+});
+
 Deno.test("hello has at most 15 lines", async () => {
   const lines = (await readExample("hello")).trimEnd().split("\n");
   assert(lines.length <= 15, `It has ${lines.length}`);
@@ -145,6 +197,13 @@ function checkPostgresWithoutServer(output: string): void {
   );
 }
 
+function checkRedisWithoutServer(output: string): void {
+  assertEquals(
+    output,
+    "Run it with REDIS_URL=redis://user:password@host:6379/0 deno task example redis\n",
+  );
+}
+
 function checkSupportAgent(output: string): void {
   assertEquals(
     output.split("\n").filter((line) => /^ {2}(paused|completed|outcome) /.test(line)),
@@ -165,6 +224,12 @@ function checkSupportAgent(output: string): void {
 async function checkSoftwareFactory(output: string): Promise<void> {
   await checkStoredLines(output);
   await checkRecovery(output);
+}
+
+/** What the factory printed for each store. */
+function storesOf(output: string): readonly string[] {
+  return output.split(/(?=^── process \d+ starts run )/m)
+    .filter((part) => part.includes("starts run"));
 }
 
 /** What two processes did together, wherever the run is kept. */
@@ -228,7 +293,8 @@ async function checkEffects(folder: string, first: number, second: number): Prom
 
 /** Runs an example as `deno task example` does, but in a folder of its own. */
 async function run(name: string, folder: string, more: Readonly<Record<string, string>> = {}) {
-  const { NO_COLOR: _no, FORCE_COLOR: _force, PG_DSN: _dsn, ...env } = Deno.env.toObject();
+  const { NO_COLOR: _no, FORCE_COLOR: _force, PG_DSN: _dsn, REDIS_URL: _url, ...env } = Deno.env
+    .toObject();
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", ...configArgs(), "-A", examplePath(name)],
     cwd: folder,

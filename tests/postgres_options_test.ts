@@ -1,12 +1,11 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { fromFileUrl } from "@std/path";
 import { PostgresCheckpointer, postgresSchema } from "../backends/postgres.ts";
 import { untyped } from "./engine_probes.ts";
 import { OWN_OR_NODE_POOL } from "./postgres_probes.ts";
-import { record } from "./probe_record.ts";
+import { callsOf } from "./probe_record.ts";
 import { freePort } from "./servers/port.ts";
+import { runWithoutJsr } from "./without_jsr.ts";
 
-const ROOT = fromFileUrl(new URL("../", import.meta.url));
 const url = "postgresql://localhost/runs";
 const client = { query: () => Promise.resolve({ rows: [] }) };
 
@@ -96,30 +95,8 @@ Deno.test("a disposed checkpointer refuses further calls, and may be disposed of
   const { checkpointer } = probe;
   await checkpointer[Symbol.asyncDispose]();
   await checkpointer[Symbol.asyncDispose]();
-  const calls: readonly (() => Promise<unknown>)[] = [
-    () => checkpointer.save(record(0)),
-    () => checkpointer.loadLatest("factory", "r1"),
-    () => Array.fromAsync(checkpointer.listRuns("factory")),
-    () => Array.fromAsync(checkpointer.history("factory", "r1")),
-    () => checkpointer.deleteRun("factory", "r1"),
-  ];
-  for (const call of calls) await assertRejects(call, Error, "disposed");
+  for (const call of callsOf(checkpointer)) await assertRejects(call, Error, "disposed");
 });
-
-/** Runs a script where no package of JSR can be loaded. */
-async function runWithoutJsr(code: string): Promise<string> {
-  const cache = await Deno.makeTempDir();
-  try {
-    const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["eval", "--config", "deno.json", code],
-      cwd: ROOT,
-      env: { JSR_URL: "http://0.0.0.0:0/", DENO_DIR: cache, NO_COLOR: "1" },
-    }).output();
-    return [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("\n");
-  } finally {
-    await Deno.remove(cache, { recursive: true });
-  }
-}
 
 Deno.test("without the driver the first call says what to add, and what else would do", async () => {
   const said = await runWithoutJsr(`

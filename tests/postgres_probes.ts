@@ -17,6 +17,8 @@ export interface ProbeOptions {
   readonly tableName?: string;
   /** For how long a call is tried again. */
   readonly retryForMs?: number;
+  /** How long a statement may take. */
+  readonly timeoutMs?: number;
   /** How many connections there may be. */
   readonly poolSize?: number;
 }

@@ -1,4 +1,4 @@
-import type { CheckpointRecord } from "../mod.ts";
+import type { Checkpointer, CheckpointRecord } from "../mod.ts";
 
 /** A record like any other. */
 export function record(sequence: number, fields: Partial<CheckpointRecord> = {}): CheckpointRecord {
@@ -22,4 +22,15 @@ export function record(sequence: number, fields: Partial<CheckpointRecord> = {})
     savedAt: "2026-01-01T00:00:00.000Z",
     ...fields,
   };
+}
+
+/** All that can be asked of a checkpointer. */
+export function callsOf(checkpointer: Checkpointer): readonly (() => Promise<unknown>)[] {
+  return [
+    () => checkpointer.save(record(0)),
+    () => checkpointer.loadLatest("factory", "r1"),
+    () => Array.fromAsync(checkpointer.listRuns("factory")),
+    () => Array.fromAsync(checkpointer.history("factory", "r1")),
+    () => checkpointer.deleteRun("factory", "r1"),
+  ];
 }

@@ -15,6 +15,11 @@ const EXCUSES: readonly Excuse[] = [
     reason: "it needs a driver from JSR, which does not answer",
     excuses: (testName, log) => testName.includes("@db/") && log.includes(STAND_INS_NOTICE),
   },
+  {
+    reason: "it needs Valkey, which is not installed",
+    excuses: (testName, log) =>
+      testName.startsWith("Valkey ") && log.includes("Valkey is not installed"),
+  },
 ];
 
 /** Says why ignored tests may be ignored, and returns what is wrong with the log. */

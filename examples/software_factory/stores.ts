@@ -1,6 +1,7 @@
 import type { Checkpointer } from "@firefly/pipeline";
 import { FileCheckpointer } from "@firefly/pipeline/file";
 import { PostgresCheckpointer } from "@firefly/pipeline/postgres";
+import { RedisCheckpointer } from "@firefly/pipeline/redis";
 
 /** A kind of place for checkpoints, and how a person finds them there. */
 export interface Store {
@@ -30,8 +31,21 @@ function postgres(url: string): Store {
   };
 }
 
-/** Files, which need no set-up, and the Postgres that PG_DSN names, if it does. */
+function redis(url: string): Store {
+  return {
+    name: "Redis",
+    open: (_folder, closing) => closing.use(new RedisCheckpointer({ url })),
+    placeOf: (_folder, pipelineName, runId) => `keys firefly:ckpt:${pipelineName}:${runId}:*`,
+    labelOf: (sequence, nodeId) => `${String(sequence).padStart(6, "0")}_${nodeId}`,
+  };
+}
+
+/** Files, which need no set-up, and the Redis and Postgres that the environment names. */
 export function availableStores(): readonly Store[] {
-  const url = Deno.env.get("PG_DSN");
-  return url ? [files, postgres(url)] : [files];
+  const [redisUrl, postgresUrl] = [Deno.env.get("REDIS_URL"), Deno.env.get("PG_DSN")];
+  return [
+    files,
+    ...redisUrl ? [redis(redisUrl)] : [],
+    ...postgresUrl ? [postgres(postgresUrl)] : [],
+  ];
 }

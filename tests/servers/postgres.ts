@@ -7,6 +7,7 @@
 import { join } from "@std/path";
 import { createDatabase, type Database, query, type Row, withDatabase } from "./database.ts";
 import { freePort } from "./port.ts";
+import { Watchdog } from "./watchdog.ts";
 
 /** A role of every throw-away server that has to tell its password. */
 export const GUARDED = { user: "guarded", password: "correct:horse@battery/100%" };
@@ -35,10 +36,7 @@ host all ${GUARDED.user} 127.0.0.1/32 scram-sha-256
 host all all 127.0.0.1/32 trust
 `;
 
-/** Waits for its standard input to end, however its parent ends, and then removes the server. */
-const WATCHDOG = `
-trap '' INT TERM HUP
-cat
+const REMOVE = `
 "$1" -D "$2/data" -m immediate -w stop
 rm -rf "$2"
 `;
@@ -50,23 +48,14 @@ export class ThrowAwayPostgres implements Postgres, AsyncDisposable {
   /** Its port, the same after every start. */
   readonly port: number;
   readonly #pgCtl: string;
-  readonly #watchdog: Deno.ChildProcess;
+  readonly #watchdog: Watchdog;
 
   /** Takes a folder with an initialized cluster. */
   constructor(folder: string, port: number, pgCtl: string) {
     this.folder = folder;
     this.port = port;
     this.#pgCtl = pgCtl;
-    const [command, ...args] = asOwner(["sh", "-c", WATCHDOG, "sh", pgCtl, folder]);
-    this.#watchdog = new Deno.Command(command, {
-      args,
-      cwd: folder,
-      stdin: "piped",
-      stdout: "null",
-      stderr: "null",
-    }).spawn();
-    // It ends after this process.
-    this.#watchdog.unref();
+    this.#watchdog = new Watchdog(REMOVE, [pgCtl, folder], folder, asOwner([]));
   }
 
   /** Where a database is found over TCP, or where a proxy before it listens. */
@@ -109,8 +98,7 @@ export class ThrowAwayPostgres implements Postgres, AsyncDisposable {
 
   /** Stops it and removes all that it stored. */
   async close(): Promise<void> {
-    await this.#watchdog.stdin.close();
-    await this.#watchdog.status;
+    await this.#watchdog.close();
   }
 
   /** The same as {@linkcode close}. */
@@ -176,7 +164,7 @@ async function findBinaries(): Promise<string | undefined> {
 }
 
 /** PostgreSQL refuses to run as root. */
-function asOwner(command: readonly [string, ...string[]]): readonly [string, ...string[]] {
+function asOwner(command: readonly string[]): readonly string[] {
   if (Deno.uid() !== 0) return command;
   return [
     "setpriv",
@@ -188,7 +176,7 @@ function asOwner(command: readonly [string, ...string[]]): readonly [string, ...
 }
 
 async function run(
-  [command, ...args]: readonly [string, ...string[]],
+  [command = "", ...args]: readonly string[],
   cwd: string,
 ): Promise<string> {
   const output = await new Deno.Command(command, { args, cwd, stdin: "null" }).output();

@@ -26,7 +26,7 @@ export function testPauses(test: Test): void {
     const first = await releases.invoke({ version: "1.2.0" }, { runId: "r" });
     assert(first.status === "paused");
     const [pending] = first.pauses;
-    assertEquals(first.pauses, [{ id: pending?.id ?? "", node: "approval", reason: "1.2.0?" }]);
+    assertEquals([pending?.node, pending?.reason, first.pauses.length], ["approval", "1.2.0?", 1]);
     const before = await Array.fromAsync(store.checkpointer.history("releases", "r"));
     const elsewhere = defineReleases(await store.again(), ran);
     for (const pipeline of [releases, elsewhere]) {

@@ -1,0 +1,158 @@
+/**
+ * The heads of a run: of each sequence one name that only one writer can take, until it is
+ * released.
+ *
+ * @module
+ */
+
+import { join } from "@std/path";
+import { CheckpointConflictError, type CheckpointRecord } from "../pipeline/checkpointer.ts";
+import { chainsIn, writerOf } from "./file_chains.ts";
+import { checkpointName, DRAFT, headName } from "./file_names.ts";
+import { headCandidate, readStored, type RunFolder } from "./file_stored.ts";
+import { countNames, exists, listFolder, removeIfThere } from "./file_system.ts";
+
+/**
+ * Links a draft as the head of its sequence; `false` if this writer has done so before.
+ *
+ * @throws {CheckpointConflictError} If it is another writer's.
+ */
+export async function takeHead(
+  folder: RunFolder,
+  draft: string,
+  record: CheckpointRecord,
+): Promise<boolean> {
+  const head = headPath(folder, record.sequence);
+  for (;;) {
+    try {
+      Deno.linkSync(draft, head);
+      return true;
+    } catch (error) {
+      // Somebody's claim swept the draft away: the run is theirs.
+      if (error instanceof Deno.errors.NotFound) {
+        throw new CheckpointConflictError(record, { cause: error });
+      }
+      if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    }
+    const writer = await writerOf(folder, headCandidate(record.sequence));
+    if (writer === record.writer) return false;
+    if (writer !== undefined || !exists(head)) throw new CheckpointConflictError(record);
+    await dropUnreadable(folder, record.sequence);
+  }
+}
+
+/** Removes a head that has its second name, and gives it that if need be; whether it was there. */
+export async function releaseHead(folder: RunFolder, sequence: number): Promise<boolean> {
+  const names = countNames(headPath(folder, sequence));
+  if (names === undefined) return false;
+  if (names < 2) await publish(folder, sequence);
+  return dropHead(folder, sequence);
+}
+
+/** Removes a head; whether it was there. */
+export function dropHead(folder: RunFolder, sequence: number): boolean {
+  return removeIfThere(headPath(folder, sequence));
+}
+
+/** Gives a head its checkpoint's name; who may only read does without. */
+export async function publish(folder: RunFolder, sequence: number): Promise<void> {
+  const file = readStored(folder, headCandidate(sequence));
+  if (file === undefined) return;
+  const nodeId = file.whole === undefined ? file.change.node_id : file.whole.nodeId;
+  const name = await checkpointName({ sequence, nodeId });
+  try {
+    linkHead(folder, sequence, join(folder.path, name));
+  } catch (error) {
+    const { AlreadyExists, NotFound, PermissionDenied, NotCapable } = Deno.errors;
+    const expected = [AlreadyExists, NotFound, PermissionDenied, NotCapable];
+    if (!expected.some((type) => error instanceof type)) throw error;
+  }
+}
+
+function linkHead(folder: RunFolder, sequence: number, path: string): void {
+  const head = headPath(folder, sequence);
+  try {
+    Deno.linkSync(head, path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists) || countNames(head) !== 1) throw error;
+    // What has the name is torn, or what the head's writer saved before it.
+    const aside = join(folder.path, DRAFT + crypto.randomUUID());
+    Deno.linkSync(head, aside);
+    Deno.renameSync(aside, path);
+  }
+}
+
+/**
+ * Makes the head that was taken the only one, unless it came too late.
+ *
+ * @param name The name that its checkpoint has, or will have.
+ * @throws {CheckpointConflictError} If it did.
+ */
+export async function clearTheWay(
+  folder: RunFolder,
+  name: string,
+  record: CheckpointRecord,
+): Promise<void> {
+  if (await isStored(folder, name, record)) {
+    dropHead(folder, record.sequence);
+    throw new CheckpointConflictError(record);
+  }
+  const { checkpoints: [newest], heads } = listFolder(folder.path);
+  for (const sequence of heads) {
+    if (sequence >= record.sequence) continue;
+    // A head below what has its name came too late, and must not get one.
+    if (newest !== undefined && sequence < newest.sequence) dropHead(folder, sequence);
+    else await releaseHead(folder, sequence);
+  }
+}
+
+/**
+ * Whether somebody else's checkpoint of this sequence or a later one is stored.
+ *
+ * @param ownName The name that this one has, or will have.
+ */
+export async function isStored(
+  folder: RunFolder,
+  ownName: string,
+  { sequence, writer }: CheckpointRecord,
+): Promise<boolean> {
+  const others = listFolder(folder.path).checkpoints.filter(({ name }) => name !== ownName);
+  for await (const { newest, base } of chainsIn(folder, others)) {
+    return newest.sequence > sequence || (newest.sequence === sequence && base.writer !== writer);
+  }
+  return false;
+}
+
+/** Removes what dead writers left. Whoever claims a run has it alone: other drafts are lost. */
+export async function sweep(folder: RunFolder, below: number): Promise<void> {
+  const { drafts, heads, checkpoints } = listFolder(folder.path);
+  for (const name of drafts) removeIfThere(join(folder.path, name));
+  const named = new Set(checkpoints.map(({ sequence }) => sequence));
+  for (const sequence of heads) {
+    if (sequence >= below) continue;
+    // One who came too late and died may have left the head of what is another's checkpoint.
+    if (named.has(sequence)) dropHead(folder, sequence);
+    else await releaseHead(folder, sequence);
+  }
+}
+
+/** Path of a head. */
+export function headPath(folder: RunFolder, sequence: number): string {
+  return join(folder.path, headName(sequence));
+}
+
+/** Takes a head away that a power loss or a bad disk left, and no rival's that took its place. */
+async function dropUnreadable(folder: RunFolder, sequence: number): Promise<void> {
+  const head = headPath(folder, sequence);
+  const aside = DRAFT + crypto.randomUUID();
+  const asidePath = join(folder.path, aside);
+  try {
+    Deno.renameSync(head, asidePath);
+    const writer = await writerOf(folder, { ...headCandidate(sequence), name: aside });
+    if (writer !== undefined) Deno.linkSync(asidePath, head);
+  } catch (error) {
+    const { AlreadyExists, NotFound } = Deno.errors;
+    if (!(error instanceof AlreadyExists || error instanceof NotFound)) throw error;
+  }
+  removeIfThere(asidePath);
+}

@@ -1,0 +1,151 @@
+/**
+ * Saving into the folder of one run, against rivals and power loss.
+ *
+ * @module
+ */
+
+import { join } from "@std/path";
+import { CheckpointConflictError, type CheckpointRecord } from "../pipeline/checkpointer.ts";
+import { writerOf } from "./file_chains.ts";
+import {
+  clearTheWay,
+  dropHead,
+  headPath,
+  isStored,
+  releaseHead,
+  sweep,
+  takeHead,
+} from "./file_heads.ts";
+import { checkpointName } from "./file_names.ts";
+import type { RunFolder } from "./file_stored.ts";
+import { type Draft, listFolder, removeIfThere, writeDraft } from "./file_system.ts";
+
+/** A head that is known to have its second name. */
+export interface PublishedHead {
+  /** Path of the folder. */
+  readonly path: string;
+  /** Its sequence. */
+  readonly sequence: number;
+}
+
+/** A checkpoint to be saved. */
+export interface Save {
+  /** The record that it stands for. */
+  readonly record: CheckpointRecord;
+  /** What is written. */
+  readonly text: string;
+  /** Whether that is a change of the checkpoint before it. */
+  readonly isChange: boolean;
+  /** Whether it has to be on the disk. */
+  readonly sync: boolean;
+  /** What this instance saved last. */
+  readonly published: PublishedHead | undefined;
+}
+
+/**
+ * Stores a checkpoint. A draft is written and linked as the head of its sequence: of two writers,
+ * one finds the name taken. The head then gets its checkpoint's name too, and the head before it
+ * goes. No head goes before it has its second name: a save that died between the two is completed
+ * by whoever comes next.
+ *
+ * One `fsync` of the file ends it. On a journaling file system, the file's data and its names are
+ * then on the disk, and with them all that was done to the folders before. When the power fails
+ * earlier, the file may have its names and not its data: it was never saved, and is passed over.
+ *
+ * @returns Whether it was saved: a change is not, where what it changes is not the latest head.
+ * @throws {CheckpointConflictError} If another writer saved this sequence, or a later one is there.
+ */
+export async function saveIn(folder: RunFolder, save: Save): Promise<boolean> {
+  const { record, sync } = save;
+  const checkpoint = checkpointName(record);
+  const name = typeof checkpoint === "string" ? checkpoint : await checkpoint;
+  const draft = writeDraft(folder.path, save.text);
+  try {
+    if (!await place(folder, draft, name, save)) return false;
+    if (sync) await draft.file.sync();
+  } catch (error) {
+    removeIfThere(draft.path);
+    throw error;
+  } finally {
+    draft.file.close();
+  }
+  if (record.sequence === 0 || record.resume !== undefined) await sweep(folder, record.sequence);
+  return true;
+}
+
+/** Gives a draft its names, against rivals; whether it has them. */
+async function place(
+  folder: RunFolder,
+  draft: Draft,
+  name: string,
+  { record, isChange, sync, published }: Save,
+): Promise<boolean> {
+  if (!await takeHead(folder, draft.path, record)) {
+    if (isChange) removeIfThere(draft.path);
+    else await repeat(folder, draft, name, record, sync);
+    return !isChange;
+  }
+  removeIfThere(draft.path);
+  // Whoever finds the head before this one knows that nothing newer is stored. Who does not (a gap,
+  // the Python framework's files, or we are late) has to look.
+  const before = record.sequence - 1;
+  const isReleased = published?.path === folder.path && published.sequence === before
+    ? dropHead(folder, before)
+    : await releaseHead(folder, before);
+  if (!isReleased && isChange) {
+    dropHead(folder, record.sequence);
+    return false;
+  }
+  if (!isReleased) await clearTheWay(folder, name, record);
+  await publishOwn(folder, name, record);
+  return true;
+}
+
+/** Replaces the latest checkpoint by what its own writer saves again. */
+async function repeat(
+  folder: RunFolder,
+  draft: Draft,
+  name: string,
+  record: CheckpointRecord,
+  sync: boolean,
+): Promise<void> {
+  // What it takes the place of was on the disk: so must this be, before it has the names.
+  if (sync) await draft.file.syncData();
+  if (await isStored(folder, name, record)) throw new CheckpointConflictError(record);
+  const head = headPath(folder, record.sequence);
+  try {
+    // The head first: its content is the truth about the sequence, and it has no other name yet.
+    Deno.renameSync(draft.path, head);
+    for (const other of listFolder(folder.path).checkpoints) {
+      if (other.sequence === record.sequence) removeIfThere(join(folder.path, other.name));
+    }
+    Deno.linkSync(head, join(folder.path, name));
+  } catch (error) {
+    // Somebody who reads has published it for us.
+    if (error instanceof Deno.errors.AlreadyExists) return;
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new CheckpointConflictError(record, { cause: error });
+  }
+}
+
+/** Gives the head that was taken its checkpoint's name. */
+async function publishOwn(
+  folder: RunFolder,
+  name: string,
+  record: CheckpointRecord,
+): Promise<void> {
+  const head = headPath(folder, record.sequence);
+  const path = join(folder.path, name);
+  try {
+    Deno.linkSync(head, path);
+  } catch (error) {
+    const { AlreadyExists, NotFound } = Deno.errors;
+    if (!(error instanceof AlreadyExists || error instanceof NotFound)) throw error;
+    // Somebody published it for us, unless what has the name is torn.
+    const { sequence, writer } = record;
+    if (await writerOf(folder, { sequence, name, isHead: false }) === writer) return;
+    if (error instanceof NotFound) throw new CheckpointConflictError(record);
+    removeIfThere(path);
+    Deno.linkSync(head, path);
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * What one file of a run holds: a whole record, a change, or nothing that is of use.
+ *
+ * @module
+ */
+
+import { join } from "@std/path";
+import { type CheckpointRecord, RecordVersionError } from "../pipeline/checkpointer.ts";
+import { fromStored } from "../pipeline/record.ts";
+import { isStoredChange, type StoredChange, writerMark } from "../pipeline/stored_change.ts";
+import { headName } from "./file_names.ts";
+import { type FolderListing, modifiedAt, readIfThere } from "./file_system.ts";
+
+/** A folder, and the run that its files must belong to, as far as the reader knows. */
+export interface RunFolder {
+  /** Path of the folder. */
+  readonly path: string;
+  /** Name of the pipeline. */
+  readonly pipelineName: string;
+  /** Id of the run; unknown while runs are listed whose folders do not tell. */
+  readonly runId?: string;
+  /** Is told of files that are no checkpoints of the run. */
+  readonly warn: (path: string, cause: unknown) => void;
+}
+
+/** A file that is named like a checkpoint. */
+export interface Candidate {
+  /** The sequence in its name. */
+  readonly sequence: number;
+  /** Its name. */
+  readonly name: string;
+  /** Whether it is a head: then it is the truth about its sequence. */
+  readonly isHead: boolean;
+}
+
+/** A good file: a whole record or a change. */
+export type StoredFile =
+  & Candidate
+  & (
+    | { readonly whole: CheckpointRecord; readonly change?: undefined }
+    | { readonly whole?: undefined; readonly change: StoredChange }
+  );
+
+/** The files to look at for what is newest: the latest heads, then all checkpoints, newest first. */
+export function candidatesIn({ checkpoints, heads }: FolderListing): readonly Candidate[] {
+  const newest = checkpoints[0]?.sequence ?? -1;
+  // Whoever came too late may have left a head below that.
+  const latest = heads.filter((sequence) => sequence >= newest).map(headCandidate);
+  return [...latest, ...checkpoints];
+}
+
+/** The head of a sequence. */
+export function headCandidate(sequence: number): Candidate {
+  return { sequence, name: headName(sequence), isHead: true };
+}
+
+/**
+ * Reads one file; `undefined` if there is none. What is no checkpoint of the run is told, and
+ * counts as none.
+ *
+ * @throws {RecordVersionError} If a newer version of this package wrote it.
+ */
+export function readStored(folder: RunFolder, candidate: Candidate): StoredFile | undefined {
+  const path = join(folder.path, candidate.name);
+  const text = readIfThere(path);
+  if (text === undefined) return undefined;
+  try {
+    const stored: unknown = JSON.parse(text);
+    if (isStoredChange(stored)) {
+      refuseSequence(candidate, stored.sequence, path);
+      return { ...candidate, change: stored };
+    }
+    const record = fromStored(stored, path, "");
+    refuseSequence(candidate, record.sequence, path);
+    refuseAlien(folder, record, path);
+    // The Python framework's records do not tell when they were saved.
+    const savedAt = record.savedAt === "" ? modifiedAt(path) : record.savedAt;
+    return { ...candidate, whole: { ...record, savedAt } };
+  } catch (cause) {
+    if (cause instanceof RecordVersionError) throw cause;
+    folder.warn(path, cause);
+    return undefined;
+  }
+}
+
+/** What tells the writer of a file from the others of its run. */
+export function markOf(file: StoredFile): string {
+  return file.whole === undefined ? file.change.writer : writerMark(file.whole.writer);
+}
+
+function refuseSequence({ sequence }: Candidate, found: number, path: string): void {
+  if (found === sequence) return;
+  throw new TypeError(`Cannot use ${path}: it holds checkpoint ${found}`);
+}
+
+function refuseAlien(
+  { pipelineName, runId }: RunFolder,
+  record: CheckpointRecord,
+  path: string,
+): void {
+  const isExpected = record.pipelineName === pipelineName &&
+    (runId === undefined || record.runId === runId);
+  if (isExpected) return;
+  throw new TypeError(
+    `Cannot use ${path}: it belongs to run "${record.runId}" of pipeline "${record.pipelineName}"`,
+  );
+}

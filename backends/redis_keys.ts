@@ -1,0 +1,96 @@
+/**
+ * The keys. Those of checkpoints and the sorted set of runs are the Firefly agentic framework's:
+ *
+ * | key | type | what it holds |
+ * | --- | --- | --- |
+ * | `<prefix>:<pipeline>:<run>:<sequence, 6 digits>_<node>` | string | a checkpoint as JSON |
+ * | `<prefix>:<pipeline>:runs` | sorted set | run ids by time of the last save, in seconds |
+ * | `<prefix>:<pipeline>:expiring` | sorted set | run ids by the earliest time of expiry |
+ * | `<prefix>:<pipeline>:<run>:index` | hash | what is known of a run, as told below |
+ *
+ * No encoded name holds a `:` and no checkpoint's last part is a word, so no two keys are the same.
+ *
+ * The fields of an index are `sequence`, `entry` (the last part of its key), `writer`, `status`,
+ * `ttl` (in milliseconds, empty if it does not expire) and `summary` of the latest checkpoint;
+ * `oldest`, the sequence of the oldest one that is there; and for each checkpoint its entry by its
+ * sequence. Where sequences have a gap, `>5` is what follows 5, and `<9` what comes before 9.
+ *
+ * @module
+ */
+
+import { encodeName } from "./redis_names.ts";
+
+/** The keys of a pipeline, and what keys of its runs begin with. */
+export interface PipelineKeys {
+  /** What all of them begin with, without the colon. */
+  readonly base: string;
+  /** Runs by time of the last save. */
+  readonly runs: string;
+  /** Runs that may expire, by the earliest time at which that can be. */
+  readonly expiring: string;
+}
+
+/** The keys of a run. */
+export interface RunKeys extends PipelineKeys {
+  /** The run in its pipeline's sorted sets. */
+  readonly member: string;
+  /** What keys of its checkpoints begin with, without the colon. */
+  readonly run: string;
+  /** What is known of it. */
+  readonly index: string;
+}
+
+/** A pipeline, and where it is kept. */
+export interface PipelinePlace {
+  /** Its name. */
+  readonly pipelineName: string;
+  /** Its keys. */
+  readonly keys: PipelineKeys;
+  /** The keys that it has in the Python framework, which encodes nothing. */
+  readonly raw: PipelineKeys;
+}
+
+/** A run, and where it is kept. */
+export interface RunPlace {
+  /** Name of its pipeline. */
+  readonly pipelineName: string;
+  /** Its id. */
+  readonly runId: string;
+  /** Its keys. */
+  readonly keys: RunKeys;
+  /** The keys that it has in the Python framework, which encodes nothing. */
+  readonly raw: RunKeys;
+}
+
+/** Where a pipeline is kept. */
+export async function placeOfPipeline(
+  prefix: string,
+  pipelineName: string,
+): Promise<PipelinePlace> {
+  const keys = pipelineKeys(prefix, await encodeName(pipelineName));
+  return { pipelineName, keys, raw: pipelineKeys(prefix, pipelineName) };
+}
+
+/** Where a run is kept. */
+export async function placeOfRun(
+  prefix: string,
+  pipelineName: string,
+  runId: string,
+): Promise<RunPlace> {
+  const [pipeline, member] = [encodeName(pipelineName), encodeName(runId)];
+  const isPlain = pipeline === pipelineName && member === runId;
+  const raw = runKeys(prefix, pipelineName, runId);
+  const keys = isPlain ? raw : runKeys(prefix, await pipeline, await member);
+  return { pipelineName, runId, keys, raw };
+}
+
+function pipelineKeys(prefix: string, pipeline: string): PipelineKeys {
+  const base = `${prefix}:${pipeline}`;
+  return { base, runs: `${base}:runs`, expiring: `${base}:expiring` };
+}
+
+function runKeys(prefix: string, pipeline: string, member: string): RunKeys {
+  const keys = pipelineKeys(prefix, pipeline);
+  const run = `${keys.base}:${member}`;
+  return { ...keys, member, run, index: `${run}:index` };
+}

@@ -1,0 +1,151 @@
+/**
+ * Listing the runs of a pipeline, page by page, without reading their states.
+ *
+ * @module
+ */
+
+import type { RunStatus, RunSummary } from "../pipeline/checkpointer.ts";
+import { summarize } from "../pipeline/record.ts";
+import type { PipelineKeys, PipelinePlace } from "./redis_keys.ts";
+import { FORGET, LIST } from "./redis_lua.ts";
+import { isStanding } from "./redis_lua_helpers.ts";
+import { encodeName } from "./redis_names.ts";
+import { type Candidate, readOld, searchPipeline } from "./redis_old_records.ts";
+import { type RunScript, textsOf } from "./redis_script.ts";
+import { fromSummary } from "./redis_summary.ts";
+
+/** Which runs are listed. */
+export interface ListFilter {
+  /** Only runs of this status. */
+  readonly status?: RunStatus;
+  /** At most so many. */
+  readonly limit: number;
+}
+
+/** Ways to the server. */
+export interface Ways {
+  /** Asks, and asks again. */
+  readonly run: RunScript;
+  /** Asks once: for what may as well be left undone. */
+  readonly tryOnce: RunScript;
+}
+
+/** A run as a page tells it. */
+interface Listed {
+  readonly member: string;
+  readonly score: string;
+  /** Its summary, or its standing where there is none. */
+  readonly told: string;
+}
+
+/** Runs that are looked at in one round trip. */
+const PAGE = 200;
+
+/** The first looks at all runs, the others at those that were saved meanwhile. */
+const PASSES = 3;
+
+/** Yields the runs of a pipeline, the one saved last first, each once. */
+export async function* listRuns(
+  ways: Ways,
+  place: PipelinePlace,
+  { status, limit }: ListFilter,
+): AsyncIterable<RunSummary> {
+  const listing: Listing = { ways, place, status };
+  const yielded = new Set<string>();
+  const { keys, raw } = place;
+  for (const source of keys.base === raw.base ? [keys] : [keys, raw]) {
+    for await (const summary of runsIn(listing, source)) {
+      if (yielded.size >= limit) return;
+      if (yielded.has(summary.runId)) continue;
+      yielded.add(summary.runId);
+      yield summary;
+    }
+  }
+}
+
+interface Listing {
+  readonly ways: Ways;
+  readonly place: PipelinePlace;
+  readonly status?: RunStatus;
+  /** What the Python framework left of the pipeline, searched for when it is first missed. */
+  old?: Promise<ReadonlyMap<string, readonly Candidate[]>>;
+}
+
+/** The runs in one sorted set; some more than once. */
+async function* runsIn(listing: Listing, source: PipelineKeys): AsyncIterable<RunSummary> {
+  let lowest = "-inf";
+  for (let pass = 0; pass < PASSES; pass++) {
+    let [highest, skipped, top] = ["+inf", 0, ""];
+    for (;;) {
+      const args = [highest, lowest, String(skipped), String(PAGE), listing.status ?? ""];
+      const reply = textsOf(await listing.ways.run(LIST, [source.runs, source.expiring], args));
+      const [count, first = "", last = "", ...told] = reply;
+      top ||= first;
+      yield* await summariesOf(listing, source, listedIn(told));
+      if (Number(count) < PAGE) break;
+      // Those that were saved in the same microsecond as the last one are looked at again.
+      skipped = last === highest ? skipped + PAGE : 0;
+      highest = last;
+    }
+    if (top === "") return;
+    lowest = `(${top}`;
+  }
+}
+
+function listedIn(told: readonly (string | undefined)[]): readonly Listed[] {
+  const listed: Listed[] = [];
+  for (let at = 0; at + 2 < told.length; at += 3) {
+    const [member = "", score = "", text = ""] = told.slice(at, at + 3);
+    listed.push({ member, score, told: text });
+  }
+  return listed;
+}
+
+/** The runs of a page that there are; the others are forgotten. */
+async function summariesOf(
+  listing: Listing,
+  source: PipelineKeys,
+  listed: readonly Listed[],
+): Promise<readonly RunSummary[]> {
+  const { status } = listing;
+  const summaries = await Promise.all(listed.map((run) => summaryOf(listing, run)));
+  const gone = listed.filter((_, index) => summaries[index] === undefined)
+    .flatMap(({ member, score }) => [member, score]);
+  if (gone.length > 0) await forget(listing, source, gone);
+  return summaries.filter((summary) => summary !== undefined)
+    .filter((summary) => status === undefined || summary.status === status);
+}
+
+async function summaryOf(
+  listing: Listing,
+  { member, score, told }: Listed,
+): Promise<RunSummary | undefined> {
+  // Known without a checkpoint is a run that lost it: who loads it is told.
+  if (told === "expired" || told === "known") return undefined;
+  if (!isStanding(told)) {
+    const summary = fromSummary(told);
+    if (
+      summary.pipelineName === listing.place.pipelineName &&
+      await encodeName(summary.runId) === member
+    ) return summary;
+  }
+  // The Python framework's: its members are the ids themselves.
+  const { place: { pipelineName, raw }, ways: { run } } = listing;
+  listing.old ??= searchPipeline(run, raw);
+  const candidates = (await listing.old).get(member) ?? [];
+  const name = { pipelineName, runId: member };
+  for await (const { record } of readOld(run, name, candidates, score)) return summarize(record);
+  return undefined;
+}
+
+async function forget(
+  { ways: { tryOnce } }: Listing,
+  { runs, expiring }: PipelineKeys,
+  gone: readonly string[],
+): Promise<void> {
+  try {
+    await tryOnce(FORGET, [runs, expiring], gone);
+  } catch {
+    // A server that is only read forgets by itself what its primary forgets.
+  }
+}

@@ -1,0 +1,34 @@
+/**
+ * Functions of several scripts. They stand where they are needed, and not before: making one takes
+ * time at every call.
+ *
+ * @module
+ */
+
+/**
+ * Whether there is a run: `known`, `expired`, or `unknown` where only a search can tell. A run that
+ * may expire waits among the expiring ones until somebody meets it there and finds it gone.
+ */
+export const STANDING = `
+local function standing(index, expiring)
+  if redis.call('EXISTS', index) == 1 then return 'known' end
+  local member = string.match(index, '([^:]*):index$')
+  return redis.call('ZSCORE', expiring, member) and 'expired' or 'unknown'
+end`;
+
+/** Whether a script told a run's standing, not a record of it. */
+export function isStanding(told: string): boolean {
+  return told === "known" || told === "expired" || told === "unknown";
+}
+
+/** An error about the first key that holds something else than it should; `nil` if there is none. */
+export const FOREIGN = `
+local function foreignAmong(types)
+  for i = 1, math.min(#types, #KEYS) do
+    local found, wanted = redis.call('TYPE', KEYS[i]).ok, types[i]
+    if found ~= wanted and found ~= 'none' then
+      local which = KEYS[i] .. ' holds a ' .. found .. ', not a ' .. wanted
+      return redis.error_reply('WRONGTYPE ' .. which)
+    end
+  end
+end`;

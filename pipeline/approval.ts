@@ -1,0 +1,103 @@
+/**
+ * Answers to pauses: what comes with an approval, and rejections.
+ *
+ * @module
+ */
+
+import { type Call, type Caller, claim, makeRun, working } from "./calls.ts";
+import type { Checkpointer, CheckpointRecord, PendingEdge, ResumeRecord } from "./checkpointer.ts";
+import { encode } from "./codec.ts";
+import { encodingFor } from "./encoded_state.ts";
+import { label, type RunName, RunNotFoundError } from "./errors.ts";
+import type { Json } from "./json.ts";
+import type { Plan } from "./plan.ts";
+import { CANCEL_NODE_ID } from "./planned_node.ts";
+import { findPause, refuseUnknownNodes, restoreState } from "./restore.ts";
+import type { RunResult } from "./result.ts";
+import { resultBase, saveRun } from "./run.ts";
+import { parseAnswer } from "./schema.ts";
+
+/** An approval, as far as its answer is concerned. */
+export interface AnswerRequest {
+  /** Whether the call approves a pause at all. */
+  readonly approvePause?: boolean;
+  /** Which one. */
+  readonly pauseId?: string;
+  /** What comes with it. */
+  readonly answer?: unknown;
+}
+
+/**
+ * The encoded answer of an approval, after the schema of the node that asked has seen it;
+ * `undefined` if there is none.
+ *
+ * @throws {TypeError} If there is an answer and no approval.
+ * @throws {AnswerValidationError} If the schema refuses it.
+ * @throws {StateSerializationError} If it has no stored form.
+ */
+export async function acceptAnswer<State extends object>(
+  plan: Plan<State>,
+  record: CheckpointRecord,
+  { approvePause, pauseId, answer }: AnswerRequest,
+): Promise<Json | undefined> {
+  const name = { pipelineName: record.pipelineName, runId: record.runId };
+  if (!approvePause) {
+    if (answer === undefined) return undefined;
+    throw new TypeError(
+      `Cannot answer a pause of ${label(name)}: the call does not approve it; pass ` +
+        "approvePause: true with the answer",
+    );
+  }
+  const { node } = findPause(record, pauseId, "approve");
+  const schema = plan.nodes.get(node)?.answer;
+  const parsed = schema === undefined ? answer : await parseAnswer(schema, answer, node, plan.name);
+  if (parsed === undefined) return undefined;
+  return encodingFor(() => label(name), () => encode(parsed, "answer"));
+}
+
+/** A rejection. */
+export interface RejectRequest {
+  /** Which pause; needed when several are pending. */
+  readonly pauseId?: string;
+  /** Who rejects. */
+  readonly by?: string;
+  /** Why. */
+  readonly reason?: string;
+}
+
+/**
+ * Rejects a pause: the run goes on at the `rejected` target of the edge of the node that asked, or
+ * is cancelled where the edge has none.
+ */
+export async function rejectPause<State extends object>(
+  caller: Caller<State>,
+  checkpointer: Checkpointer,
+  name: RunName,
+  { pauseId, by, reason }: RejectRequest,
+  call: Call<State>,
+): Promise<RunResult<State>> {
+  const { plan } = caller;
+  const record = await checkpointer.loadLatest(name.pipelineName, name.runId);
+  if (record === undefined) throw new RunNotFoundError(name, "reject a pause of");
+  const { id, node } = findPause(record, pauseId, "reject");
+  refuseUnknownNodes(plan, record);
+  const state = restoreState<State>(record);
+  const run = makeRun(caller, name, call, { state, checkpointer, base: { record, state } });
+  const goesOn = plan.rejections.has(node);
+  run.pendingEdges = record.pendingEdges.flatMap((edge): readonly PendingEdge[] => {
+    if (edge.pause?.id !== id) return [edge];
+    return goesOn ? [{ node: edge.node, visit: edge.visit, rejected: true }] : [];
+  });
+  const resume: ResumeRecord = {
+    at: new Date().toISOString(),
+    approved: [],
+    rejected: [id],
+    ...(reason !== undefined && { reason }),
+    ...(by !== undefined && { by }),
+  };
+  return await working(run, call, true, async () => {
+    if (goesOn) return await claim(run, { resume });
+    await saveRun(run, CANCEL_NODE_ID, "cancelled", { resume });
+    return { ...resultBase(run), status: "cancelled" };
+  });
+}

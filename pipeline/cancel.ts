@@ -1,0 +1,44 @@
+/**
+ * Cancelling a run from anywhere.
+ *
+ * @module
+ */
+
+import { type Caller, makeRun } from "./calls.ts";
+import { CheckpointConflictError, type Checkpointer, type RunStatus } from "./checkpointer.ts";
+import { type RunName, RunNotFoundError } from "./errors.ts";
+import { CANCEL_NODE_ID } from "./planned_node.ts";
+import { restoreState } from "./restore.ts";
+import { saveRun, settleRun } from "./run.ts";
+
+/**
+ * Saves that a run is cancelled, which takes it from whoever is at it: that worker hears of it at its
+ * next heartbeat or save.
+ *
+ * @returns What the run is doing now: `cancelled`, or `completed` if it was so already.
+ * @throws {RunNotFoundError} If there is no such run.
+ */
+export async function cancelRun<State extends object>(
+  caller: Caller<State>,
+  checkpointer: Checkpointer,
+  name: RunName,
+  by: string | undefined,
+): Promise<RunStatus> {
+  for (;;) {
+    const record = await checkpointer.loadLatest(name.pipelineName, name.runId);
+    if (record === undefined) throw new RunNotFoundError(name, "cancel");
+    const { status } = record;
+    if (status === "cancelled" || status === "completed") return status;
+    const state = restoreState<State>(record);
+    const run = makeRun(caller, name, {}, { state, checkpointer, base: { record, state } });
+    const resume = { at: new Date().toISOString(), approved: [], ...(by !== undefined && { by }) };
+    try {
+      await saveRun(run, CANCEL_NODE_ID, "cancelled", { resume });
+      await settleRun(run);
+      return "cancelled";
+    } catch (error) {
+      // Its worker saved a step meanwhile.
+      if (!(error instanceof CheckpointConflictError)) throw error;
+    }
+  }
+}

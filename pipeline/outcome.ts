@@ -1,0 +1,116 @@
+/**
+ * What came of a task: from what its node returned or threw to what can be folded and stored.
+ *
+ * @module
+ */
+
+import type { ErrorRecord, PauseDetails } from "./checkpointer.ts";
+import { encode } from "./codec.ts";
+import { isPause, type Pause } from "./definition.ts";
+import { encodeFields, encodingFor } from "./encoded_state.ts";
+import { label, quoted } from "./errors.ts";
+import type { JsonObject } from "./json.ts";
+import type { Plan } from "./plan.ts";
+
+/** What came of a task. */
+export type Outcome =
+  | {
+    readonly status: "finished";
+    readonly update?: object;
+    /** The update's encoded form, where it is stored by itself. */
+    readonly storedUpdate?: JsonObject;
+  }
+  | { readonly status: "paused"; readonly reason: string; readonly pause: PauseDetails }
+  | { readonly status: "failed"; readonly error: unknown }
+  /** The run was cancelled while the node ran; the task is still to be done. */
+  | { readonly status: "aborted" };
+
+const FINISHED: Outcome = { status: "finished" };
+
+/**
+ * The outcome that a node's answer stands for.
+ *
+ * @param isStored Whether it is to be stored by itself.
+ * @throws {TypeError} If the answer is none that a node may give.
+ * @throws {StateSerializationError} If it is to be stored and has no stored form.
+ */
+export function toOutcome<State extends object>(
+  { plan, runId }: { readonly plan: Plan<State>; readonly runId: string },
+  node: string,
+  returned: unknown,
+  isStored: boolean,
+): Outcome {
+  if (returned === undefined || returned === null) return FINISHED;
+  const owner = () => `node "${node}" of ${label({ pipelineName: plan.name, runId })}`;
+  if (isPause(returned)) {
+    const pause = encodingFor(owner, () => pauseDetails(returned));
+    return { status: "paused", reason: returned.reason, pause };
+  }
+  if (!isUpdate(returned)) {
+    throw new TypeError(
+      `Cannot use what node "${node}" of pipeline "${plan.name}" returned: it must be an object ` +
+        "with the fields to update, pause(...), or nothing",
+    );
+  }
+  checkFields(plan, returned, `what node "${node}" of pipeline "${plan.name}" returned`);
+  if (!isStored) return { status: "finished", update: returned };
+  return {
+    status: "finished",
+    update: returned,
+    storedUpdate: encodeFields(returned, "state", owner),
+  };
+}
+
+/** The last moment that a `Date` can hold: some 270,000 years from now. */
+const END_OF_TIME = 8.64e15;
+
+function pauseDetails({ payload, expiresInMs }: Pause): PauseDetails {
+  const now = Date.now();
+  const expiresAt = expiresInMs && new Date(Math.min(now + expiresInMs, END_OF_TIME));
+  return {
+    at: new Date(now).toISOString(),
+    ...(expiresAt && { expiresAt: expiresAt.toISOString() }),
+    ...(payload !== undefined && { payload: encode(payload, "pause.payload") }),
+  };
+}
+
+function isUpdate(value: unknown): value is object {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+/**
+ * Refuses fields that the state does not have, where the schema tells what it has.
+ *
+ * @throws {TypeError} Naming the first unknown field and the known ones.
+ */
+export function checkFields<State extends object>(
+  plan: Plan<State>,
+  update: object,
+  what: string,
+): void {
+  const { fields } = plan;
+  if (fields === undefined) return;
+  for (const field of Object.keys(update)) {
+    if (fields.has(field)) continue;
+    throw new TypeError(
+      `Cannot use ${what}: the state has no field "${field}"; its fields are ${quoted(fields)}`,
+    );
+  }
+}
+
+/** A thrown value as plain data, for the record. */
+export function errorRecord(error: unknown): ErrorRecord {
+  if (!(error instanceof Error)) return { name: typeof error, message: textOf(error) };
+  const { name, message, stack } = error;
+  return stack === undefined ? { name, message } : { name, message, stack };
+}
+
+function textOf(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    return "a value that has no text";
+  }
+}
