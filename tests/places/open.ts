@@ -5,10 +5,10 @@
  */
 
 import type { Checkpointer } from "../../mod.ts";
-import { whyNoPostgresDriver } from "../servers/registry.ts";
+import { whyNoPostgresDriver, whyNoRedisDriver } from "../servers/registry.ts";
 
 /** The backends over which processes meet. */
-export const BACKENDS = ["file", "postgres"] as const;
+export const BACKENDS = ["file", "redis", "postgres"] as const;
 
 /** One of them. */
 export type Backend = typeof BACKENDS[number];
@@ -34,14 +34,25 @@ export async function openStore({ backend, where }: Address): Promise<OpenStore>
       const { FileCheckpointer } = await import("../../backends/file.ts");
       return { checkpointer: new FileCheckpointer(where), async [Symbol.asyncDispose]() {} };
     }
+    case "redis": {
+      const { RedisCheckpointer } = await import("../../backends/redis.ts");
+      if (await whyNoRedisDriver() !== undefined) {
+        const { IOREDIS } = await import("../redis_probes.ts");
+        return await IOREDIS.open(where);
+      }
+      return owned(new RedisCheckpointer({ url: where }));
+    }
     case "postgres": {
       const { PostgresCheckpointer } = await import("../../backends/postgres.ts");
       if (await whyNoPostgresDriver() !== undefined) {
         const { NODE_POOL } = await import("../postgres_probes.ts");
         return await NODE_POOL.open(where);
       }
-      const checkpointer = new PostgresCheckpointer({ url: where });
-      return { checkpointer, [Symbol.asyncDispose]: () => checkpointer[Symbol.asyncDispose]() };
+      return owned(new PostgresCheckpointer({ url: where }));
     }
   }
+}
+
+function owned(checkpointer: Checkpointer & AsyncDisposable): OpenStore {
+  return { checkpointer, [Symbol.asyncDispose]: () => checkpointer[Symbol.asyncDispose]() };
 }

@@ -7,6 +7,7 @@
 import { filePlace } from "./file_place.ts";
 import type { Address, Backend } from "./open.ts";
 import { postgresPlaces } from "./postgres_place.ts";
+import { redisPlaces } from "./redis_place.ts";
 
 /** A store of its own, removed when it is disposed of. */
 export interface Place extends AsyncDisposable {
@@ -31,5 +32,7 @@ export function placesOf(backend: Backend): Promise<MakePlace> {
       return Promise.resolve(filePlace);
     case "postgres":
       return postgresPlaces();
+    case "redis":
+      return redisPlaces();
   }
 }
