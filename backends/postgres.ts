@@ -150,8 +150,8 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
    * Stores one checkpoint: whole, or as a change where that is much less. Saves of different runs
    * that wait for a connection share one statement.
    *
-   * @throws {CheckpointConflictError} If another writer saved this sequence, or a later one is
-   * stored.
+   * @throws {CheckpointConflictError} If another writer saved this sequence, a later one is stored,
+   * or what is changed is not the latest.
    * @throws {PostgresError} If Postgres refused it or could not be reached.
    */
   async save(record: CheckpointRecord, change?: CheckpointChange): Promise<void> {
@@ -163,10 +163,10 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
       } catch (cause) {
         // What it changes is not there, or not the latest: the whole record tells why.
         this.#chains.forget(record.pipelineName, record.runId);
-        if (!hasCode(cause, NULL_REFUSED)) throw cause;
+        if (!hasCode(cause, NULL_REFUSED) && !hasCode(cause, KEY_TAKEN)) throw cause;
       }
     }
-    const row = await toRow(record);
+    const row = await toRow(record, change);
     try {
       await this.#saveRow(row);
     } catch (cause) {
@@ -182,14 +182,8 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
 
   /** Only its own writer may save a sequence again: after an answer that was lost, say. */
   async #saveAgain(record: CheckpointRecord, row: StoredRow): Promise<void> {
-    try {
-      const saved = await this.#query(SAVE, saveAgainSql(this.#tableName, row));
-      if (saved.length > 0) return;
-    } catch (cause) {
-      if (!hasCode(cause, NULL_REFUSED)) throw cause;
-      throw new CheckpointConflictError(record, { cause });
-    }
-    throw new CheckpointConflictError(record);
+    const saved = await this.#query(SAVE, saveAgainSql(this.#tableName, row));
+    if (saved.length === 0) throw new CheckpointConflictError(record);
   }
 
   readonly #saveOne = async (row: StoredRow): Promise<void> => {
@@ -239,11 +233,13 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
     }
   }
 
-  /** Removes all that is stored of a run. */
+  /** Removes all that is stored of a run, also what is saved of it meanwhile. */
   async deleteRun(pipelineName: string, runId: string): Promise<void> {
     const key = await runKey(pipelineName, runId);
     this.#chains.forget(pipelineName, runId);
-    await this.#query("delete a run", deleteSql(this.#tableName, key));
+    const sql = deleteSql(this.#tableName, key);
+    // What was under way when a statement began is not seen by it, but by the next one.
+    while ((await this.#query("delete a run", sql)).length > 0);
   }
 
   /** Notes that a run's worker is alive, if its latest checkpoint is still this writer's. */

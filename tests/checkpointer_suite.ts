@@ -8,6 +8,7 @@
 import { testApprovals } from "./suite/approvals.ts";
 import { testChanges } from "./suite/changes.ts";
 import { testDeaths } from "./suite/deaths.ts";
+import { testDeletions } from "./suite/deletions.ts";
 import { testEngine } from "./suite/engine.ts";
 import { testHistory } from "./suite/history.ts";
 import { testLeases } from "./suite/leases.ts";
@@ -60,4 +61,5 @@ export function checkpointerSuite(name: string, harness: Harness): void {
   testPruning(test);
   testWorkers(test);
   testDeaths(test);
+  testDeletions(test);
 }

@@ -36,7 +36,9 @@ export class ChangeKeeper implements Checkpointer {
     const texts = this.#runs.get(key) ?? new Map<number, string>();
     const latest = Math.max(-1, ...texts.keys());
     const isRepeated = record.sequence === latest && read(texts, latest).writer === record.writer;
-    if (record.sequence <= latest && !isRepeated) throw new CheckpointConflictError(record);
+    if (!isRepeated && !isNext(texts, latest, record, change)) {
+      throw new CheckpointConflictError(record);
+    }
     const { state: _, completedNodes: __, tasks: ___, ...head } = record;
     const kept: Kept = change !== undefined && texts.has(change.since)
       ? { record: head, change }
@@ -109,6 +111,17 @@ export class ChangeKeeper implements Checkpointer {
   async deleteRun(pipelineName: string, runId: string): Promise<void> {
     this.#runs.delete(JSON.stringify([pipelineName, runId]));
   }
+}
+
+/** Whether a record may be saved upon the latest one. */
+function isNext(
+  texts: ReadonlyMap<number, string>,
+  latest: number,
+  { sequence }: CheckpointRecord,
+  change: CheckpointChange | undefined,
+): boolean {
+  if (change === undefined || change.since < 0) return sequence > latest;
+  return change.since === latest && read(texts, latest).writer === change.sinceWriter;
 }
 
 function read(texts: ReadonlyMap<number, string>, sequence: number): CheckpointRecord {
