@@ -118,6 +118,15 @@ export function removeIfThere(path: string): boolean {
   }
 }
 
+/** Removes a folder if nothing is in it. */
+export function removeIfEmpty(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch {
+    // Somebody else's files are in it, or it is gone.
+  }
+}
+
 /** How many names a file has, 0 where the system does not tell; `undefined` if there is none. */
 export function countNames(path: string): number | undefined {
   try {
