@@ -152,8 +152,7 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
   async loadLatest(pipelineName: string, runId: string): Promise<LoadedRecord | undefined> {
     return await this.#call("load a run", async (run) => {
       const place = await placeOfRun(this.#keyPrefix, pipelineName, runId);
-      const { index, expiring } = place.keys;
-      const told = textsOf(await run(LATEST, [index, expiring], []));
+      const told = textsOf(await run(LATEST, [place.keys.index], []));
       const [sequence = "unknown", idle = "", whole, changes = ""] = told;
       if (whole !== undefined) {
         const record = latestOf({ sequence, idle, whole, changes }, whereOf(place));
@@ -182,11 +181,10 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
   async *history(pipelineName: string, runId: string): AsyncIterable<CheckpointRecord> {
     const run = this.#calling("read a history");
     const place = await placeOfRun(this.#keyPrefix, pipelineName, runId);
-    const { index, expiring } = place.keys;
     let at = "";
     do {
       const args = [at, ...HISTORY_PAGE];
-      const [standing, next = "", ...told] = textsOf(await run(HISTORY, [index, expiring], args));
+      const [standing, next = "", ...told] = textsOf(await run(HISTORY, [place.keys.index], args));
       if (at === "" && standing === "unknown") {
         for await (const { record } of oldRecordsOf(run, place)) yield record;
       }

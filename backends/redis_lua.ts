@@ -53,7 +53,7 @@ if stored then
 elseif (anew or '') == '' and (number > 0 or redis.call('ZSCORE', runs, member)
     or rawRuns and redis.call('ZSCORE', rawRuns, rawMember)) then
   ${STANDING}
-  if standing(index, expiring) == 'unknown' then return 'unknown' end
+  if standing(index) == 'unknown' then return 'unknown' end
 end
 
 local clock = redis.call('TIME')
@@ -103,7 +103,7 @@ else
     local oldest = redis.call('HGET', index, 'oldest')
     for _ = 1, 16 do
       local found = redis.call('HMGET', index, oldest, '>' .. oldest)
-      if redis.call('EXISTS', run .. found[1]) == 1 then break end
+      if not found[1] or redis.call('EXISTS', run .. found[1]) == 1 then break end
       local following = found[2] or string.format('%.0f', oldest + 1)
       redis.call('UNLINK', run .. 'changes:' .. oldest)
       redis.call('HDEL', index, oldest, '+' .. oldest, '>' .. oldest, '<' .. following)
@@ -214,7 +214,7 @@ return 'forgotten'
 export const DELETE = makeScript(`
 ${STANDING}
 local index, runs, expiring, rawRuns = unpack(KEYS)
-local run, was = string.sub(index, 1, -1 - #'index'), standing(index, expiring)
+local run, was = string.sub(index, 1, -1 - #'index'), standing(index)
 local ends = redis.call('HMGET', index, 'base', 'oldest')
 local at = ends[2]
 for left = tonumber(ARGV[3]), 0, -1 do
@@ -224,7 +224,7 @@ for left = tonumber(ARGV[3]), 0, -1 do
     return 'more'
   end
   local found = redis.call('HMGET', index, at, '>' .. at)
-  redis.call('UNLINK', run .. found[1], run .. 'changes:' .. at)
+  redis.call('UNLINK', run .. (found[1] or ''), run .. 'changes:' .. at)
   at = at ~= ends[1] and (found[2] or string.format('%.0f', at + 1))
 end
 redis.call('UNLINK', index)

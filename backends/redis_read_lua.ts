@@ -9,7 +9,7 @@ import { STANDING } from "./redis_lua_helpers.ts";
 import { makeScript } from "./redis_script.ts";
 
 /**
- * Reads the latest checkpoint. Keys: index, expiring. Answers its sequence, for how many milliseconds
+ * Reads the latest checkpoint. Keys: index. Answers its sequence, for how many milliseconds
  * nothing was heard of its worker or `""`, the whole checkpoint and the changes; or, where there is
  * none, only the run's standing, which is `known` if the checkpoint alone is gone.
  */
@@ -20,7 +20,7 @@ local run = string.sub(index, 1, -1 - #'index')
 local text = found[3] and redis.call('GET', run .. found[3])
 if not text then
   ${STANDING}
-  return {standing(index, KEYS[2])}
+  return {standing(index)}
 end
 local idle, changes = '', ''
 if found[4] then
@@ -34,7 +34,7 @@ return {found[1], idle, text, changes}
 `);
 
 /**
- * Reads some checkpoints, newest first. Keys: index, expiring. Arguments: the sequence of the whole
+ * Reads some checkpoints, newest first. Keys: index. Arguments: the sequence of the whole
  * one to begin with or `""`, how many whole ones and how many bytes end a page. Answers the run's
  * standing, the sequence to go on with or `""`, then each whole checkpoint and its changes; nothing
  * of those whose whole one expired.
@@ -42,7 +42,7 @@ return {found[1], idle, text, changes}
 export const HISTORY = makeScript(`
 ${STANDING}
 local index, at, size = KEYS[1], ARGV[1], 0
-local page = {standing(index, KEYS[2]), ''}
+local page = {standing(index), ''}
 local ends = redis.call('HMGET', index, 'base', 'oldest')
 if not ends[1] then return page end
 if at == '' then at = ends[1] end
@@ -54,7 +54,7 @@ for left = tonumber(ARGV[2]), 0, -1 do
     break
   end
   local found = redis.call('HMGET', index, at, '<' .. at, '+' .. at)
-  local text, changes = redis.call('GET', run .. found[1]), ''
+  local text, changes = found[1] and redis.call('GET', run .. found[1]), ''
   if text then
     if found[3] then
       changes = table.concat(redis.call('LRANGE', run .. 'changes:' .. at, 0, -1), ',')
@@ -69,7 +69,7 @@ return page
 `);
 
 /**
- * Tells runs, the one saved last first. Keys: runs, expiring. Arguments: the highest and the lowest
+ * Tells runs, the one saved last first. Keys: runs. Arguments: the highest and the lowest
  * score as ZREVRANGEBYSCORE takes them, how many to skip, how many to look at, the wanted status or
  * `""`. Answers how many were looked at, the first and the last one's score, then for each run of
  * interest its member, its score, for how many milliseconds nothing was heard of its worker or `""`,
@@ -97,7 +97,7 @@ for i = 1, #members, 2 do
       else change = redis.call('LINDEX', run .. 'changes:' .. base, -1) end
     end
     if text == '' then text = redis.call('GET', run .. entry) end
-    if not change or not text then text, change = standing(run .. 'index', KEYS[2]), '' end
+    if not change or not text then text, change = standing(run .. 'index'), '' end
     local at = #page
     page[at + 1], page[at + 2] = members[i], members[i + 1]
     page[at + 3] = heard and string.format('%.0f', now - heard) or ''
