@@ -21,6 +21,7 @@ import { clockOf, dropLease, idleMsOf, noteAlive } from "./file_lease.ts";
 import { historyIn, latestIn, summaryIn } from "./file_load.ts";
 import { encodeName, nameOf, rawName } from "./file_names.ts";
 import { type PublishedHead, saveIn } from "./file_save.ts";
+import { trimIn } from "./file_trim.ts";
 import { newestMark, type RunFolder } from "./file_stored.ts";
 import { exists, listFolders, makeTurns, reasonOf, syncFolder } from "./file_system.ts";
 
@@ -195,6 +196,11 @@ export class FileCheckpointer implements Checkpointer {
     const isOurs = newestMark(folder) === writerMark(writer) && noteAlive(folder, writer);
     if (isOurs) this.#touched.add(folder.path);
     return isOurs;
+  }
+
+  /** Removes checkpoints of a run below a sequence that the others do not need. */
+  async trim(pipelineName: string, runId: string, below: number): Promise<number> {
+    return await trimIn(await this.#runFolder(pipelineName, runId), below);
   }
 
   async #runFolder(pipelineName: string, runId: string): Promise<RunFolder> {

@@ -5,6 +5,7 @@ import { append, type CheckpointRecord, definePipeline, END, unchecked } from ".
 import { changeBetween } from "../pipeline/change.ts";
 import { recordToText } from "../pipeline/record.ts";
 import { filesBelow, watched, withRoot } from "./file_probes.ts";
+import { type Event, record } from "./power_loss/recording.ts";
 import { assertRefused, assertStored } from "./suite/checks.ts";
 import { following, makeRecord, manyItems, withField } from "./suite/samples.ts";
 
@@ -172,6 +173,32 @@ Deno.test("a record is stored whole where the checkpoint that it changes is not 
     await assertStored(watched(root)[0], [second, first]);
   });
 });
+
+Deno.test("a save into a folder of 1,000 checkpoints asks for what a save into one of 10 does", async () => {
+  await withRoot(async (root) => {
+    const [store] = watched(root);
+    let last = makeRecord();
+    const asked: string[] = [];
+    const { readDirSync } = Deno;
+    await record(async ({ events }) => {
+      await store.save(last);
+      Deno.readDirSync = () => {
+        throw new Error("a save listed the folder");
+      };
+      while (last.sequence < 1_000) {
+        const before = events.length;
+        last = following(last);
+        await store.save(last);
+        asked.push(events.slice(before).map(nameOfCall).join(" "));
+      }
+    }).finally(() => Deno.readDirSync = readDirSync);
+    assertEquals(new Set(asked), new Set(["link write link unlink unlink link"]));
+  });
+});
+
+function nameOfCall(event: Event): string {
+  return event.kind === "journal" ? event.entry.kind : event.kind;
+}
 
 Deno.test("of two writers whose ids begin alike, one cannot repeat the other's change", async () => {
   await withRoot(async (root) => {
