@@ -5,6 +5,7 @@
  */
 
 import {
+  type CheckpointChange,
   CheckpointConflictError,
   type Checkpointer,
   type CheckpointRecord,
@@ -57,6 +58,9 @@ const HISTORY_PAGE = ["100", "4000000"];
 
 /** Checkpoints that are deleted at a time. */
 const DELETE_PAGE = "1000";
+
+/** For how long a deletion is remembered, in milliseconds: by then its worker has heard of it. */
+const DELETED_FOR = "3600000";
 
 /**
  * Keeps runs in Redis 6.2 or newer, Valkey, or what speaks as they do. Every save and every load of
@@ -114,17 +118,17 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
   /**
    * Stores one checkpoint.
    *
-   * @throws {CheckpointConflictError} If another writer saved this sequence, or a later one is
-   * stored.
+   * @throws {CheckpointConflictError} If another writer saved this sequence, a later one is stored,
+   * or what is changed is not the latest.
    * @throws {RedisError} If Redis refused it or could not be reached.
    */
-  async save(record: CheckpointRecord): Promise<void> {
+  async save(record: CheckpointRecord, change?: CheckpointChange): Promise<void> {
     await this.#call("save a checkpoint", async (run) => {
       const place = await placeOfRun(this.#keyPrefix, record.pipelineName, record.runId);
-      let answer = await this.#save(run, place, record, "");
+      let answer = await this.#save(run, place, record, change, "");
       if (answer === "unknown") {
         await adopt(run, place, this.#ttl);
-        answer = await this.#save(run, place, record, "anew");
+        answer = await this.#save(run, place, record, change, "anew");
       }
       if (answer !== "saved") throw new CheckpointConflictError(record);
     });
@@ -182,7 +186,7 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
       const keys = [index, runs, expiring, raw.runs] as const;
       let answer: string | undefined;
       do {
-        answer = textOf(await run(DELETE, keys, [raw.member, member, DELETE_PAGE]));
+        answer = textOf(await run(DELETE, keys, [raw.member, member, DELETE_PAGE, DELETED_FOR]));
       } while (answer === "more");
       if (answer === "unknown") await removeUnknown(run, place);
     });
@@ -199,6 +203,7 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
     run: RunScript,
     { keys, raw }: RunPlace,
     record: CheckpointRecord,
+    change: CheckpointChange | undefined,
     anew: "anew" | "",
   ): Promise<string | undefined> {
     const node = encodeName(record.nodeId);
@@ -212,6 +217,7 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
       record.status,
       this.#ttl,
       text,
+      uponOf(change),
     ];
     const summary = summaryOf(record, text);
     const isPlain = keys.run === raw.run;
@@ -250,6 +256,11 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
       throw new RedisError(`Cannot ${what} in Redis: ${reasonOf(cause)}`, { cause });
     }
   }
+}
+
+/** Who saved the checkpoint that a change is against, as it is stored. */
+function uponOf(change: CheckpointChange | undefined): string {
+  return change === undefined || change.since < 0 ? "" : JSON.stringify(change.sinceWriter);
 }
 
 function lostError(place: RunPlace): RedisError {
