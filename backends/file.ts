@@ -12,14 +12,17 @@ import {
   type Checkpointer,
   type CheckpointRecord,
   type ListRunsOptions,
+  type LoadedRecord,
   type RunSummary,
 } from "../pipeline/checkpointer.ts";
 import { recordToText } from "../pipeline/record.ts";
-import type { StoredChange } from "../pipeline/stored_change.ts";
+import { type StoredChange, writerMark } from "../pipeline/stored_change.ts";
+import { clockOf, dropLease, idleMsOf, noteAlive } from "./file_lease.ts";
 import { historyIn, latestIn, summaryIn } from "./file_load.ts";
 import { encodeName, nameOf, rawName } from "./file_names.ts";
 import { type PublishedHead, saveIn } from "./file_save.ts";
-import type { RunFolder } from "./file_stored.ts";
+import { trimIn } from "./file_trim.ts";
+import { newestMark, type RunFolder } from "./file_stored.ts";
 import { exists, listFolders, makeTurns, reasonOf, syncFolder } from "./file_system.ts";
 
 /** A file that should be a checkpoint and is none; it was passed over. */
@@ -35,9 +38,10 @@ export interface FileWarning {
 /** Options of a {@linkcode FileCheckpointer}. */
 export interface FileCheckpointerOptions {
   /**
-   * Whether every checkpoint is on the disk, not only with the operating system, before the next
-   * node runs. Default `true`; `false` is several times faster and may lose the last checkpoints
-   * when the machine (not the process) goes down.
+   * Whether every checkpoint and its name are on the disk, not only with the operating system,
+   * before the next node runs. Default `true`, which takes a file system with an ordered journal
+   * (ext4, XFS, btrfs); `false` is several times faster and may lose the last checkpoints when the
+   * machine (not the process) goes down.
    */
   readonly sync?: boolean;
   /** Is told of files that had to be passed over. Default: `console.warn`. */
@@ -49,6 +53,7 @@ export interface FileCheckpointerOptions {
  * folder must be on a file system with hard links. Nothing is opened before the first call, and
  * nothing stays open after one.
  *
+ * Small records are files as they are; of large ones, most files hold what changed, and no `state`.
  * Beside the checkpoints of a run lies one hidden file, `.head-<sequence>`: a second name of the
  * latest one, which lets only one writer save each sequence.
  *
@@ -66,6 +71,8 @@ export class FileCheckpointer implements Checkpointer {
   readonly #chains = makeChains(changeText);
   /** The head that was published here last: it need not be looked at again. */
   #lastSaved: PublishedHead | undefined;
+  /** Folders of runs whose workers were heard of through this instance. */
+  readonly #touched = new Set<string>();
 
   /**
    * Takes the folder; nothing is read or made yet.
@@ -101,6 +108,9 @@ export class FileCheckpointer implements Checkpointer {
       throw new Error(`Cannot write to ${folder.path}: ${reasonOf(cause)}`, { cause });
     }
     this.#lastSaved = { path: folder.path, sequence: record.sequence };
+    const isOver = record.status !== "running" && this.#touched.delete(folder.path);
+    // Whoever claims a run clears away what a dead worker left.
+    if (isOver || record.resume !== undefined) dropLease(folder.path);
   }
 
   async #saveIn(
@@ -123,8 +133,11 @@ export class FileCheckpointer implements Checkpointer {
   }
 
   /** Yields the checkpoint with the highest sequence; files that are no checkpoints are told. */
-  async loadLatest(pipelineName: string, runId: string): Promise<CheckpointRecord | undefined> {
-    return await latestIn(await this.#runFolder(pipelineName, runId));
+  async loadLatest(pipelineName: string, runId: string): Promise<LoadedRecord | undefined> {
+    const folder = await this.#runFolder(pipelineName, runId);
+    const record = await latestIn(folder);
+    if (record?.status !== "running") return record;
+    return { ...record, idleMs: await idleMsOf(folder, record, clockOf(folder.path)) };
   }
 
   /**
@@ -138,13 +151,18 @@ export class FileCheckpointer implements Checkpointer {
     const parent = await pathIn(this.#root, pipelineName);
     const takeTurn = makeTurns();
     const summaries: RunSummary[] = [];
+    let now: number | undefined;
     for (const name of listFolders(parent)) {
       await takeTurn();
       const path = join(parent, name);
       const run = { path, pipelineName, runId: nameOf(name), warn: this.#warn };
       const summary = await summaryIn(run);
       if (summary === undefined) continue;
-      if (status === undefined || summary.status === status) summaries.push(summary);
+      if (status !== undefined && summary.status !== status) continue;
+      const isRunning = summary.status === "running";
+      if (isRunning) now ??= clockOf(parent);
+      const idleMs = now === undefined ? undefined : await idleMsOf(run, summary, now);
+      summaries.push(isRunning ? { ...summary, idleMs } : summary);
     }
     summaries.sort((one, other) => compare(other.savedAt, one.savedAt));
     yield* summaries.slice(0, limit);
@@ -170,6 +188,19 @@ export class FileCheckpointer implements Checkpointer {
     await Deno.remove(deleted, { recursive: true });
     // A power loss must not bring it back to be resumed.
     if (this.#sync) await syncFolder(parent);
+  }
+
+  /** Notes that a run's worker is alive, if its latest checkpoint is still this writer's. */
+  async touch(pipelineName: string, runId: string, writer: string): Promise<boolean> {
+    const folder = await this.#runFolder(pipelineName, runId);
+    const isOurs = newestMark(folder) === writerMark(writer) && noteAlive(folder, writer);
+    if (isOurs) this.#touched.add(folder.path);
+    return isOurs;
+  }
+
+  /** Removes checkpoints of a run below a sequence that the others do not need. */
+  async trim(pipelineName: string, runId: string, below: number): Promise<number> {
+    return await trimIn(await this.#runFolder(pipelineName, runId), below);
   }
 
   async #runFolder(pipelineName: string, runId: string): Promise<RunFolder> {

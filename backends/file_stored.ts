@@ -9,7 +9,7 @@ import { type CheckpointRecord, RecordVersionError } from "../pipeline/checkpoin
 import { fromStored } from "../pipeline/record.ts";
 import { isStoredChange, type StoredChange, writerMark } from "../pipeline/stored_change.ts";
 import { headName } from "./file_names.ts";
-import { type FolderListing, modifiedAt, readIfThere } from "./file_system.ts";
+import { type FolderListing, listFolder, modifiedAt, readIfThere } from "./file_system.ts";
 
 /** A folder, and the run that its files must belong to, as far as the reader knows. */
 export interface RunFolder {
@@ -86,6 +86,14 @@ export function readStored(folder: RunFolder, candidate: Candidate): StoredFile 
 /** What tells the writer of a file from the others of its run. */
 export function markOf(file: StoredFile): string {
   return file.whole === undefined ? file.change.writer : writerMark(file.whole.writer);
+}
+
+/** What tells the writer of the newest good file of a run; `undefined` if there is none. */
+export function newestMark(folder: RunFolder): string | undefined {
+  for (const candidate of candidatesIn(listFolder(folder.path))) {
+    const file = readStored(folder, candidate);
+    if (file !== undefined) return markOf(file);
+  }
 }
 
 function refuseSequence({ sequence }: Candidate, found: number, path: string): void {

@@ -101,6 +101,15 @@ export class MemoryCheckpointer implements Checkpointer {
     return true;
   }
 
+  /** Removes checkpoints of a run below a sequence; the latest one stays. */
+  // deno-lint-ignore require-await -- the protocol is asynchronous
+  async trim(pipelineName: string, runId: string, below: number): Promise<number> {
+    const entries = this.#pipelines.get(pipelineName)?.get(runId) ?? [];
+    const old = entries.slice(0, -1).filter(({ sequence }) => sequence < below);
+    entries.splice(0, old.length);
+    return old.length;
+  }
+
   #entries(pipelineName: string, runId: string): readonly Entry[] {
     return this.#pipelines.get(pipelineName)?.get(runId) ?? [];
   }

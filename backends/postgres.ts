@@ -46,6 +46,7 @@ import {
   saveManySql,
   saveSql,
   touchSql,
+  trimSql,
 } from "./postgres_sql.ts";
 import { prepareTable } from "./postgres_table.ts";
 import { parseUrl } from "./postgres_url.ts";
@@ -56,6 +57,12 @@ export type { DenoClient, DenoPool, NodeClient, PostgresClient, PostgresJsClient
 
 /** Rows that `history` reads at a time. */
 const HISTORY_PAGE = 100;
+
+/** Rows that `trim` removes at a time. */
+const TRIMMED_AT_ONCE = 1_000;
+
+/** What a column of type `integer` can hold. */
+const GREATEST_SEQUENCE = 2 ** 31 - 1;
 
 const SAVE = "save a checkpoint";
 
@@ -240,6 +247,14 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
     const [key, writerKey] = await Promise.all([runKey(pipelineName, runId), keyOf(writer)]);
     const rows = await this.#query("touch a run", touchSql(this.#tableName, key, writerKey));
     return rows.length > 0;
+  }
+
+  /** Removes up to 1,000 checkpoints of a run below a sequence that the others do not need. */
+  async trim(pipelineName: string, runId: string, below: number): Promise<number> {
+    const key = await runKey(pipelineName, runId);
+    const least = Math.min(below, GREATEST_SEQUENCE);
+    const sql = trimSql(this.#tableName, key, least, TRIMMED_AT_ONCE);
+    return (await this.#query("trim a run", sql)).length;
   }
 
   /** Closes the connections that were opened here, when what they are doing is done. */

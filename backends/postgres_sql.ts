@@ -268,6 +268,21 @@ export function touchSql(tableName: string, key: RunKey, writer: string): string
     `AND writer = ${quote(writer)} RETURNING sequence`;
 }
 
+/**
+ * Removes some of a run's checkpoints below a sequence, oldest first, and tells which. The first of
+ * the others needs the whole record that its chain begins with, and all between the two.
+ */
+export function trimSql(tableName: string, key: RunKey, below: number, limit: number): string {
+  const table = quoteName(tableName);
+  return `DELETE FROM ${table} WHERE ${
+    isRun(key)
+  } AND sequence IN (SELECT sequence FROM ${table} ` +
+    `WHERE ${isRun(key)} AND sequence < (SELECT COALESCE(base_sequence, sequence) FROM ${table} ` +
+    `WHERE ${isRun(key)} AND sequence >= LEAST(${below}, (SELECT max(sequence) FROM ${table} ` +
+    `WHERE ${isRun(key)})) ORDER BY sequence LIMIT 1) ORDER BY sequence LIMIT ${limit}) ` +
+    `RETURNING sequence`;
+}
+
 /** Removes a run, as far as it is seen; no row comes back if there was none. */
 export function deleteSql(tableName: string, key: RunKey): string {
   return `WITH deleted AS (DELETE FROM ${quoteName(tableName)} WHERE ${isRun(key)} RETURNING 1) ` +

@@ -1,7 +1,8 @@
 import { join } from "@std/path";
 import { FileCheckpointer } from "../backends/file.ts";
-import { definePipeline, END, unchecked } from "../mod.ts";
-import { benchRatio } from "./measure.ts";
+import { append, definePipeline, END, unchecked } from "../mod.ts";
+import { record } from "../tests/probe_record.ts";
+import { benchRatio, benchTime } from "./measure.ts";
 
 const STEPS = 50;
 /** What a checkpoint of the pipeline below takes. */
@@ -12,28 +13,39 @@ const bytes = new TextEncoder().encode("x".repeat(CHECKPOINT_BYTES));
 /** Below the working folder: the system's folder for temporary files may lie in memory. */
 let folder = "";
 
-/** What one durable file costs: written, synced, linked into place, its first name removed. */
-async function bareFile(name: string): Promise<void> {
-  const draft = join(folder, `.${name}`);
+/** The same system calls as a save's, with as many bytes. */
+async function bareSave(number: number): Promise<void> {
+  const draft = join(folder, `.draft-${number}`);
+  const head = join(folder, `.head-${number}`);
   const file = Deno.openSync(draft, { write: true, createNew: true });
   file.writeSync(bytes);
-  await file.syncData();
-  file.close();
-  Deno.linkSync(draft, join(folder, name));
+  Deno.linkSync(draft, head);
   Deno.removeSync(draft);
+  if (number > 0) Deno.removeSync(join(folder, `.head-${number - 1}`));
+  Deno.linkSync(head, join(folder, `${number}.json`));
+  await file.sync();
+  file.close();
+}
+
+const inFolder = {
+  async setUp() {
+    folder = await makeFolder();
+  },
+  tearDown: () => Deno.remove(folder, { recursive: true }),
+};
+
+function makeFolder(): Promise<string> {
+  return Deno.makeTempDir({ dir: ".", prefix: ".bench-" });
 }
 
 benchRatio({
   name: "a checkpointed step on files",
   unit: "step",
   units: STEPS + 1,
-  mostTimes: 1.3,
-  async setUp() {
-    folder = await Deno.makeTempDir({ dir: ".", prefix: ".bench-" });
-  },
-  tearDown: () => Deno.remove(folder, { recursive: true }),
+  mostTimes: 1.2,
+  ...inFolder,
   async floor() {
-    for (let step = 0; step <= STEPS; step++) await bareFile(`${step}.json`);
+    for (let step = 0; step <= STEPS; step++) await bareSave(step);
   },
   async work() {
     const pipeline = definePipeline({
@@ -44,5 +56,99 @@ benchRatio({
       edges: { add: (state) => state.count < STEPS ? "add" : END },
     }, { checkpointer: new FileCheckpointer(folder), recursionLimit: Infinity });
     await pipeline.invoke({ count: 0, text: "x".repeat(50) });
+  },
+});
+
+/** A store that stays for all rounds of a benchmark. */
+async function makeStore(): Promise<{ readonly root: string; readonly store: FileCheckpointer }> {
+  const root = await makeFolder();
+  globalThis.addEventListener("unload", () => Deno.removeSync(root, { recursive: true }));
+  return { root, store: new FileCheckpointer(root, { sync: false }) };
+}
+
+function save(store: FileCheckpointer, runId: string, sequence: number): Promise<void> {
+  const state = { count: sequence, text: "x".repeat(50) };
+  return store.save(record(sequence, { pipelineName: "bench", runId, state }));
+}
+
+const FIRST_TENTH = 500;
+const LAST_TENTH = 4_500;
+const saves = await makeStore();
+for (let sequence = 0; sequence < LAST_TENTH; sequence++) {
+  await save(saves.store, "long", sequence);
+}
+let [early, late] = [0, LAST_TENTH];
+const beside = await makeStore();
+benchRatio({
+  name: "a save into a folder of 4,500 checkpoints, beside one into a folder of up to 500",
+  unit: "save",
+  units: STEPS,
+  mostTimes: 1.2,
+  async floor() {
+    for (let step = 0; step < STEPS; step++, early++) {
+      const run = Math.floor(early / FIRST_TENTH);
+      await save(beside.store, `short-${run}`, early % FIRST_TENTH);
+    }
+  },
+  async work() {
+    for (let step = 0; step < STEPS; step++) await save(saves.store, "long", late++);
+  },
+});
+
+const loads = await makeStore();
+for (let sequence = 0; sequence < 1_000; sequence++) {
+  await save(loads.store, "small", sequence);
+}
+await definePipeline({
+  name: "bench",
+  state: unchecked<{ count: number; log: string[] }>(),
+  reducers: { log: append },
+  nodes: { add: (state) => ({ count: state.count + 1, log: "x".repeat(50) }) },
+  start: "add",
+  edges: { add: (state) => state.count < 999 ? "add" : END },
+}, { checkpointer: loads.store, recursionLimit: Infinity })
+  .invoke({ count: 0, log: [] }, { runId: "growing" });
+
+const LOADS = 10;
+for (const [runId, mostMicroseconds] of [["small", 2_000], ["growing", 3_000]] as const) {
+  benchTime({
+    name: `a load of the latest of 1,000 checkpoints of a ${runId} state`,
+    unit: "load",
+    units: LOADS,
+    mostMicroseconds,
+    async work() {
+      for (let load = 0; load < LOADS; load++) {
+        const latest = await new FileCheckpointer(loads.root).loadLatest("bench", runId);
+        if (latest?.sequence !== 999) throw new Error(`Expected 999, not ${latest?.sequence}`);
+      }
+    },
+  });
+}
+
+const RUNS = 1_000;
+const lists = await makeStore();
+for (let run = 0; run < RUNS; run++) {
+  for (let sequence = 0; sequence < 5; sequence++) {
+    await save(lists.store, `run-${run}`, sequence);
+  }
+}
+benchRatio({
+  name:
+    "a list of 1,000 runs of 5 checkpoints, beside listing 1,000 folders and reading as many files",
+  unit: "run",
+  units: RUNS,
+  mostTimes: 1.6,
+  // deno-lint-ignore require-await -- what it is compared with awaits
+  async floor() {
+    const parent = join(lists.root, "bench");
+    for (const { name } of Deno.readDirSync(parent)) {
+      const names = [...Deno.readDirSync(join(parent, name))];
+      if (names.length !== 6) throw new Error(`Expected 6 files, not ${names.length}`);
+      JSON.parse(Deno.readTextFileSync(join(parent, name, "000004_deployer.json")));
+    }
+  },
+  async work() {
+    const runs = await Array.fromAsync(new FileCheckpointer(lists.root).listRuns("bench"));
+    if (runs.length !== RUNS) throw new Error(`Expected ${RUNS} runs, not ${runs.length}`);
   },
 });

@@ -29,6 +29,7 @@ import { fail, followEdges, pausedResult, runSteps, statusOf } from "./loop.ts";
 import { checkFields } from "./outcome.ts";
 import { makePace } from "./pace.ts";
 import type { Plan } from "./plan.ts";
+import type { HistoryOption } from "./prune.ts";
 import { escapeName, FORK_NODE_ID, RESUME_NODE_ID, START_NODE_ID } from "./planned_node.ts";
 import { makeRecorder } from "./recorder.ts";
 import { fold } from "./fold.ts";
@@ -56,6 +57,8 @@ export interface Caller<State extends object> {
   readonly concurrency: number;
   /** How far a run may get ahead of its checkpoints. */
   readonly durability: Durability;
+  /** What is kept of a run's past. */
+  readonly history: HistoryOption;
   /** How long a worker that is not heard of is taken for alive, in milliseconds. */
   readonly leaseMs: number;
   /** Aborts when the runs of this process are to be let go. */
@@ -120,6 +123,8 @@ export async function resumeRun<State extends object>(
   const record = await checkpointer.loadLatest(name.pipelineName, name.runId);
   if (record === undefined) throw new RunNotFoundError(name, "resume");
   if (!request.takeOver && isAlive(record)) {
+    // Who would approve hears that it has been done.
+    if (request.approvePause) throw new StalePauseError(name, record.status, request.pauseId);
     throw new RunActiveError(name, record.idleMs ?? 0, record.leaseMs ?? 0);
   }
   return await goOn(caller, checkpointer, record, request, call);
@@ -226,7 +231,7 @@ function updated<State extends object>(
 
 /** A run in this process, as a call begins with it. */
 export function makeRun<State extends object>(
-  { plan, recursionLimit, concurrency, durability, leaseMs, drained }: Caller<State>,
+  caller: Caller<State>,
   name: RunName,
   { onEvent }: Call<State>,
   from: {
@@ -235,6 +240,7 @@ export function makeRun<State extends object>(
     readonly base?: { readonly record: CheckpointRecord; readonly state: object };
   },
 ): Run<State> {
+  const { plan, recursionLimit, concurrency, drained } = caller;
   const { state, checkpointer, base } = from;
   const { runId } = name;
   const record = base?.record;
@@ -244,7 +250,7 @@ export function makeRun<State extends object>(
   return {
     runner: { plan, runId, taskIdPrefix, signal: control.signal, onEvent },
     recorder: checkpointer &&
-      makeRecorder({ checkpointer, run: name, durability, leaseMs, onEvent, onFailure, base }),
+      makeRecorder({ ...caller, checkpointer, run: name, onEvent, onFailure, base }),
     control,
     draining: drained.signal,
     pace: makePace(),

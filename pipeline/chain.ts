@@ -11,8 +11,11 @@ import { type StoredChange, toStoredChange } from "./stored_change.ts";
 /** A record whose text is no longer than this is always whole. */
 const SMALL = 1_024;
 
-/** Changes that may follow a whole record; who loads reads them all. */
+/** Changes that may follow a small record; who loads reads them all. */
 const LONGEST_CHAIN = 384;
+
+/** Characters of a record for each change that may follow it: so that whole ones cost little more. */
+const WHOLE_PER_CHANGE = 100;
 
 /** Runs of which an instance knows the chain; of others the next save is whole. */
 const RUNS_KNOWN = 10_000;
@@ -93,7 +96,7 @@ export function makeChains(
         record.writer === chain.writer && record.leaseMs === chain.leaseMs;
       // Whoever loads reads the chain from its beginning.
       const isLong = chain.begun + chain.changes >= 2 * chain.whole ||
-        chain.count >= LONGEST_CHAIN;
+        chain.count >= Math.max(LONGEST_CHAIN, chain.whole / WHOLE_PER_CHANGE);
       if (!follows || isLong || chain.whole <= SMALL) return undefined;
       const text = textOf(toStoredChange(record, change, chain), record);
       if (text.length * 2 > chain.whole) return undefined;

@@ -263,6 +263,14 @@ export interface Checkpointer {
    * @returns Whether the run's latest checkpoint is still this writer's; if not, nothing was noted.
    */
   touch?(pipelineName: string, runId: string, writer: string): Promise<boolean>;
+  /**
+   * Removes checkpoints of a run that are below a sequence, oldest first, but for those that the
+   * others need to be read. A store may remove only some of them at a time. What the run is doing
+   * meanwhile is not disturbed: its latest checkpoint always stays.
+   *
+   * @returns How many were removed; 0 if none are left to be.
+   */
+  trim?(pipelineName: string, runId: string, below: number): Promise<number>;
 }
 
 /** Thrown by `save` when the run went on elsewhere: the sequence belongs to another writer. */

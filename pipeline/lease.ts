@@ -36,7 +36,7 @@ export async function keepingLease<T>(
   try {
     return await work();
   } catch (error) {
-    endedHere.add(recorder.writer);
+    noteEnd(recorder.writer);
     throw error;
   } finally {
     clearInterval(timer);
@@ -44,8 +44,17 @@ export async function keepingLease<T>(
   }
 }
 
-/** Writers of this process whose calls threw: their leases mean nothing any more. */
+/** Writers of this process whose calls threw last: their leases mean nothing any more. */
 const endedHere = new Set<string>();
+
+/** Of so many writers it is known. */
+const ENDED_KNOWN = 10_000;
+
+function noteEnd(writer: string): void {
+  endedHere.add(writer);
+  if (endedHere.size <= ENDED_KNOWN) return;
+  for (const oldest of endedHere) return void endedHere.delete(oldest);
+}
 
 /**
  * Whether a run's worker is to be taken for alive. To be heard of in the future says as little as

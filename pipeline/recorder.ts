@@ -16,6 +16,7 @@ import { type EncodedState, encodeState, encodingFor, NO_STATE } from "./encoded
 import { CheckpointSaveError, label, type RunName } from "./errors.ts";
 import { emit, type EventHandler, type RunEvent } from "./events.ts";
 import type { JsonObject } from "./json.ts";
+import type { HistoryOption } from "./prune.ts";
 
 /** What the engine says of a checkpoint; the recorder adds the rest. */
 export type Checkpoint =
@@ -73,6 +74,8 @@ export interface RecorderOptions<State> {
   readonly run: RunName;
   /** How far the run may get ahead of it. */
   readonly durability: Durability;
+  /** What is kept of the run's past. */
+  readonly history: HistoryOption;
   /** How long a worker that is not heard of is taken for alive, in milliseconds. */
   readonly leaseMs: number;
   /** Is told what was saved. */
@@ -102,6 +105,7 @@ export function makeRecorder<State>(options: RecorderOptions<State>): Recorder {
     await store(options, record, last);
     last = record;
     storedAt = performance.now();
+    if (options.history === "latest") await forgetPast(checkpointer, record);
   };
 
   return {
@@ -122,6 +126,21 @@ export function makeRecorder<State>(options: RecorderOptions<State>): Recorder {
       return new CheckpointConflictError({ ...run, sequence: (last?.sequence ?? -1) + 1 });
     },
   };
+}
+
+/** Checkpoints that are forgotten at a time, since each time costs a round trip. */
+const FORGOTTEN_AT_ONCE = 32;
+
+async function forgetPast(
+  checkpointer: Checkpointer,
+  { pipelineName, runId, sequence, status }: CheckpointRecord,
+): Promise<void> {
+  if (status === "running" && sequence % FORGOTTEN_AT_ONCE !== FORGOTTEN_AT_ONCE - 1) return;
+  try {
+    await checkpointer.trim?.(pipelineName, runId, sequence);
+  } catch {
+    // What is left goes the next time: the run is stored, and that is what was promised.
+  }
 }
 
 function makeRecord(

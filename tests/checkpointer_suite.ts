@@ -15,6 +15,7 @@ import { testLeases } from "./suite/leases.ts";
 import { testListing } from "./suite/listing.ts";
 import { testNames } from "./suite/names.ts";
 import { testPauses } from "./suite/pauses.ts";
+import { testPruning } from "./suite/pruning.ts";
 import { testRecords } from "./suite/records.ts";
 import { testRivals } from "./suite/rivals.ts";
 import type { Harness, Test } from "./suite/store.ts";
@@ -57,6 +58,7 @@ export function checkpointerSuite(name: string, harness: Harness): void {
   testEngine(test);
   testPauses(test);
   testApprovals(test);
+  testPruning(test);
   testWorkers(test);
   testDeaths(test);
   testDeletions(test);

@@ -13,6 +13,7 @@ import { recordFromText, recordToText } from "../pipeline/record.ts";
 import { configArgs } from "../tools/deno_args.ts";
 import { filesBelow, watched, withRoot } from "./file_probes.ts";
 import { record } from "./probe_record.ts";
+import { assertRecord } from "./suite/checks.ts";
 
 Deno.test("a torn, empty or alien file never hides the newest good checkpoint, and is told", async () => {
   await withRoot(async (root) => {
@@ -35,7 +36,7 @@ Deno.test("a torn, empty or alien file never hides the newest good checkpoint, a
     await Deno.writeTextFile(join(folder, "notes.txt"), "no checkpoint, and not named like one");
     await Deno.mkdir(join(folder, "000009_folder.json"));
 
-    assertEquals(await checkpointer.loadLatest("factory", "r1"), recordFromText(good, "", ""));
+    assertRecord(await checkpointer.loadLatest("factory", "r1"), recordFromText(good, "", ""));
     assertEquals(
       warnings.map(({ path }) => path.slice(folder.length + 1)).toSorted(),
       Object.keys(bad),
@@ -62,7 +63,7 @@ Deno.test("a run whose latest checkpoint was torn goes on from the one before", 
       // The head is the same file under another name: a lost block tears both.
       await Deno.truncate(join(root, "factory/r1", name), 20);
     }
-    const result = await count.resume("r1");
+    const result = await count.resume("r1", { takeOver: true });
     assertEquals([result.status, result.state.step], ["completed", 5]);
     assert(warnings.length > 0);
     assertEquals((await checkpointer.loadLatest("factory", "r1"))?.status, "completed");

@@ -91,6 +91,21 @@ export class ChangeKeeper implements Checkpointer {
     }
   }
 
+  /** Removes the past of a run. */
+  // deno-lint-ignore require-await -- the protocol is asynchronous
+  async trim(pipelineName: string, runId: string, below: number): Promise<number> {
+    const texts = this.#runs.get(JSON.stringify([pipelineName, runId])) ??
+      new Map<number, string>();
+    const latest = Math.max(-1, ...texts.keys());
+    const kept = [...texts.keys()].filter((sequence) => sequence >= Math.min(below, latest));
+    const needed = Math.min(...kept);
+    // The oldest that stays becomes whole, so that it needs none of those that go.
+    if (kept.length > 0) texts.set(needed, JSON.stringify({ record: read(texts, needed) }));
+    const old = [...texts.keys()].filter((sequence) => sequence < needed);
+    for (const sequence of old) texts.delete(sequence);
+    return old.length;
+  }
+
   /** Removes a run. */
   // deno-lint-ignore require-await -- the protocol is asynchronous
   async deleteRun(pipelineName: string, runId: string): Promise<void> {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assertEquals, assertInstanceOf, assertRejects, fail } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertRejects, fail } from "@std/assert";
 import {
   type CheckpointChange,
   CheckpointConflictError,
@@ -16,9 +16,12 @@ import {
 /** Asserts that a whole record came back: equal up to the order of keys. */
 export function assertRecord(
   actual: LoadedRecord | undefined,
-  expected: CheckpointRecord,
+  expected: LoadedRecord,
 ): void {
-  const [found, wanted] = [textOf(actual && { ...actual, idleMs: undefined }), textOf(expected)];
+  const [found, wanted] = [actual, expected].map((record) =>
+    textOf(record && { ...record, idleMs: undefined })
+  );
+  assert(found !== undefined && wanted !== undefined);
   if (found === wanted) return;
   let at = 0;
   while (found[at] === wanted[at]) at++;

@@ -38,9 +38,9 @@ export function testLeases(test: Test): void {
 
   test("a touch changes nothing of what is stored", async (store) => {
     const { checkpointer } = store;
-    const other = makeRecord({ runId: "other" });
     const first = makeRecord({ state: { list: manyItems("kept") } });
     const second = following(first, { state: withField(first.state, "a", 1) });
+    const other = makeRecord({ runId: "other" });
     await checkpointer.save(first);
     await checkpointer.save(second, changeBetween(first, second));
     await checkpointer.save(other);

@@ -1,0 +1,69 @@
+/**
+ * When a run's worker was last heard of, by the file system's own clock: hosts that share a folder
+ * may have others.
+ *
+ * @module
+ */
+
+import { join } from "@std/path";
+import type { CheckpointRecord } from "../pipeline/checkpointer.ts";
+import { headPath } from "./file_heads.ts";
+import { checkpointName } from "./file_names.ts";
+import type { RunFolder } from "./file_stored.ts";
+import { removeIfThere } from "./file_system.ts";
+
+/** A file in the folder of a run that is written anew whenever its worker is heard of. */
+const LEASE = ".lease";
+
+/** Notes that the worker of a run is alive; whether its folder is still there. */
+export function noteAlive(folder: RunFolder, writer: string): boolean {
+  try {
+    Deno.writeTextFileSync(join(folder.path, LEASE), writer);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** Removes what `noteAlive` left. */
+export function dropLease(path: string): void {
+  removeIfThere(join(path, LEASE));
+}
+
+/** Milliseconds from the latest checkpoint of a run, or what was heard of its worker since, to now. */
+export async function idleMsOf(
+  folder: RunFolder,
+  latest: Pick<CheckpointRecord, "sequence" | "nodeId">,
+  now: number,
+): Promise<number | undefined> {
+  const saved = writtenAt(headPath(folder, latest.sequence)) ??
+    writtenAt(join(folder.path, await checkpointName(latest)));
+  const touched = writtenAt(join(folder.path, LEASE));
+  const heardAt = Math.max(saved ?? -Infinity, touched ?? -Infinity);
+  return heardAt === -Infinity ? undefined : now - heardAt;
+}
+
+/** The time that a file gets that is written now; the host's own where no file may be written. */
+export function clockOf(folder: string): number {
+  const probe = join(folder, `.clock-${crypto.randomUUID()}`);
+  try {
+    Deno.writeTextFileSync(probe, "");
+  } catch {
+    return Date.now();
+  }
+  try {
+    return writtenAt(probe) ?? Date.now();
+  } finally {
+    removeIfThere(probe);
+  }
+}
+
+function writtenAt(path: string): number | undefined {
+  try {
+    return Deno.statSync(path).mtime?.getTime();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
