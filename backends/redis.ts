@@ -29,7 +29,7 @@ import { type OwnConnection, ownConnection } from "./redis_connection.ts";
 import { isPassing, reasonOf, RedisError } from "./redis_error.ts";
 import { placeOfPipeline, placeOfRun, type RunPlace } from "./redis_keys.ts";
 import { listRuns } from "./redis_listing.ts";
-import { DELETE, TOUCH } from "./redis_lua.ts";
+import { DELETE, TOUCH, TRIM } from "./redis_lua.ts";
 import { adopt, oldRecordsOf, removeUnknown } from "./redis_old_records.ts";
 import {
   checkKeyPrefix,
@@ -60,6 +60,9 @@ const HISTORY_PAGE = ["100", "4000000"];
 
 /** Whole checkpoints that are deleted at a time. */
 const DELETE_PAGE = "1000";
+
+/** For how long a deletion is remembered, in milliseconds: by then its worker has heard of it. */
+const DELETED_FOR = "3600000";
 
 /**
  * Keeps runs in Redis 6.2 or newer, Valkey, or what speaks as they do. Every save and every load of
@@ -118,8 +121,8 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
   /**
    * Stores one checkpoint: whole, or as a change where that is much less.
    *
-   * @throws {CheckpointConflictError} If another writer saved this sequence, or a later one is
-   * stored.
+   * @throws {CheckpointConflictError} If another writer saved this sequence, a later one is stored,
+   * or what is changed is not the latest.
    * @throws {RedisError} If Redis refused it or could not be reached.
    */
   async save(record: CheckpointRecord, change?: CheckpointChange): Promise<void> {
@@ -133,10 +136,10 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
       // Where a change was refused, the whole record tells why.
       this.#chains.forget(record.pipelineName, record.runId);
       const text = recordToText(record);
-      let answer = await saveWhole(saving, record, text, "");
+      let answer = await saveWhole(saving, record, text, change, "");
       if (answer === "unknown") {
         await adopt(run, place, this.#ttl);
-        answer = await saveWhole(saving, record, text, "anew");
+        answer = await saveWhole(saving, record, text, change, "anew");
       }
       if (answer !== "saved") throw new CheckpointConflictError(record);
       this.#chains.savedWhole(record, text.length);
@@ -205,7 +208,7 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
       const keys = [index, runs, expiring, raw.runs] as const;
       let answer: string | undefined;
       do {
-        answer = textOf(await run(DELETE, keys, [raw.member, member, DELETE_PAGE]));
+        answer = textOf(await run(DELETE, keys, [raw.member, member, DELETE_PAGE, DELETED_FOR]));
       } while (answer === "more");
       if (answer === "unknown") await removeUnknown(run, place);
     });
@@ -216,6 +219,15 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
     return await this.#call("touch a run", async (run) => {
       const { keys: { index } } = await placeOfRun(this.#keyPrefix, pipelineName, runId);
       return textOf(await run(TOUCH, [index], [writerText(writer)])) === "touched";
+    });
+  }
+
+  /** Removes up to 1,000 chains of a run's checkpoints below a sequence that the others do not need. */
+  async trim(pipelineName: string, runId: string, below: number): Promise<number> {
+    const sequence = String(Math.min(below, Number.MAX_SAFE_INTEGER));
+    return await this.#call("trim a run", async (run) => {
+      const { keys: { index } } = await placeOfRun(this.#keyPrefix, pipelineName, runId);
+      return Number(textOf(await run(TRIM, [index], [sequence, DELETE_PAGE])));
     });
   }
 

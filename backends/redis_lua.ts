@@ -15,10 +15,13 @@ import { makeScript } from "./redis_script.ts";
  * Saves a whole checkpoint.
  *
  * Keys: index, checkpoint, runs, expiring, and where they differ from ours, the runs of the Python
- * framework. Arguments: sequence, writer, status, time to live in milliseconds or `""`, text,
- * summary, `"anew"` where the run is known to be new or `""`, and the run's raw id; what is empty at
+ * framework. Arguments: sequence, writer, status, time to live in milliseconds or `""`, text, the
+ * writer of the checkpoint that is changed or `""`, summary, `"anew"` where the run is known to be new or `""`, and the run's raw id; what is empty at
  * the end may be left out. Answers `saved`, `conflict`, or `unknown` where an older store has to be
  * searched first.
+ *
+ * What is changed may be gone when the server restarted and forgot some or all of what it was told:
+ * then the run goes on. Not so where it was deleted, or begun anew by somebody else since.
  *
  * Everything is checked before the first write, and that is a SET: it is refused when memory is
  * full, and after a first write nothing is. What is older than the latest checkpoint gets no longer
@@ -31,7 +34,7 @@ import { makeScript } from "./redis_script.ts";
  */
 export const SAVE = makeScript(`
 local index, checkpoint, runs, expiring, rawRuns = unpack(KEYS)
-local sequence, writer, status, ttl, text, summary, anew, rawMember = unpack(ARGV)
+local sequence, writer, status, ttl, text, upon, summary, anew, rawMember = unpack(ARGV)
 local run = string.sub(index, 1, -1 - #'index')
 local pipeline = string.sub(runs, 1, -1 - #'runs')
 local entry = string.sub(checkpoint, #run + 1)
@@ -49,11 +52,16 @@ end
 
 local number, stored, last, base = tonumber(sequence), tonumber(latest[1] or nil), latest[2], latest[5]
 if stored then
-  if number < stored or (number == stored and writer ~= latest[3]) then return 'conflict' end
+  local isOwn = number == stored and writer == latest[3]
+  local isNext = number > stored and (upon == '' or upon == latest[3] or writer == latest[3])
+  if not isOwn and not isNext then return 'conflict' end
 elseif (anew or '') == '' and (number > 0 or redis.call('ZSCORE', runs, member)
     or rawRuns and redis.call('ZSCORE', rawRuns, rawMember)) then
   ${STANDING}
   if standing(index) == 'unknown' then return 'unknown' end
+end
+if not stored and upon ~= '' and redis.call('EXISTS', run .. 'deleted') == 1 then
+  return 'conflict'
 end
 
 local clock = redis.call('TIME')
@@ -208,14 +216,15 @@ return 'forgotten'
 /**
  * Removes a run, from the oldest checkpoint on: until the last call, what is left is a run. Keys:
  * index, runs, expiring, and the runs of the Python framework. Arguments: the run's member there and
- * here, how many whole checkpoints at a time. Answers `more` as long as there is more, then what the run's standing
- * was.
+ * here, how many whole checkpoints at a time, and for how many milliseconds it is to be remembered
+ * that the run was deleted: a worker may be at it. Answers `more` as long as there is more, then what
+ * the run's standing was.
  */
 export const DELETE = makeScript(`
 ${STANDING}
 local index, runs, expiring, rawRuns = unpack(KEYS)
 local run, was = string.sub(index, 1, -1 - #'index'), standing(index)
-local ends = redis.call('HMGET', index, 'base', 'oldest')
+local ends = redis.call('HMGET', index, 'base', 'oldest', 'status')
 local at = ends[2]
 for left = tonumber(ARGV[3]), 0, -1 do
   if not at then break end
@@ -228,8 +237,33 @@ for left = tonumber(ARGV[3]), 0, -1 do
   at = at ~= ends[1] and (found[2] or string.format('%.0f', at + 1))
 end
 redis.call('UNLINK', index)
+if ends[3] and ends[3] ~= 'completed' then redis.call('SET', run .. 'deleted', '', 'PX', ARGV[4]) end
 redis.call('ZREM', rawRuns, ARGV[1])
 redis.call('ZREM', runs, ARGV[2])
 redis.call('ZREM', expiring, ARGV[2])
 return was
+`);
+
+/**
+ * Removes checkpoints of a run below a sequence that none above needs, oldest first. Keys: index.
+ * Arguments: the sequence, how many chains at a time. Answers how many checkpoints were removed.
+ */
+export const TRIM = makeScript(`
+local index, below = KEYS[1], tonumber(ARGV[1])
+local run = string.sub(index, 1, -1 - #'index')
+local ends = redis.call('HMGET', index, 'base', 'oldest')
+local at, removed = ends[2], 0
+for _ = 1, tonumber(ARGV[2]) do
+  if not at or at == ends[1] then break end
+  local found = redis.call('HMGET', index, at, '>' .. at)
+  local following = found[2] or string.format('%.0f', at + 1)
+  if tonumber(following) > below then break end
+  local changes = run .. 'changes:' .. at
+  removed = removed + redis.call('LLEN', changes) + redis.call('UNLINK', run .. (found[1] or ''))
+  redis.call('UNLINK', changes)
+  redis.call('HDEL', index, at, '+' .. at, '>' .. at, '<' .. following)
+  at = following
+end
+if at then redis.call('HSET', index, 'oldest', at) end
+return tostring(removed)
 `);

@@ -5,7 +5,7 @@
  */
 
 import type { PlannedChange } from "../pipeline/chain.ts";
-import type { CheckpointRecord } from "../pipeline/checkpointer.ts";
+import type { CheckpointChange, CheckpointRecord } from "../pipeline/checkpointer.ts";
 import type { RunPlace } from "./redis_keys.ts";
 import { CHANGE, SAVE } from "./redis_lua.ts";
 import { encodeName, entryOf } from "./redis_names.ts";
@@ -27,18 +27,22 @@ export interface Saving {
  * has to be searched first.
  *
  * @param text The record as text.
+ * @param change What it changes, if that is known.
  * @param anew Whether that search was made.
  */
 export async function saveWhole(
   { run, place: { keys, raw }, ttl }: Saving,
   record: CheckpointRecord,
   text: string,
+  change: CheckpointChange | undefined,
   anew: "anew" | "",
 ): Promise<string | undefined> {
   const node = encodeName(record.nodeId);
   const entry = entryOf(record.sequence, typeof node === "string" ? node : await node);
   const { index, runs, expiring } = keys;
-  const args = [String(record.sequence), writerText(record.writer), record.status, ttl, text];
+  const upon = change === undefined || change.since < 0 ? "" : writerText(change.sinceWriter);
+  const { sequence, writer, status } = record;
+  const args = [String(sequence), writerText(writer), status, ttl, text, upon];
   const summary = summaryOf(record, text);
   const isPlain = keys.run === raw.run;
   if (summary !== "" || anew !== "" || !isPlain) args.push(summary, anew, raw.member);

@@ -65,7 +65,7 @@ Deno.test("a user of little power, with an odd password, can do all that is need
   assertEquals((await Array.fromAsync(checkpointer.history("factory", "r1"))).length, 3);
   assertEquals(await checkpointer.loadLatest("factory", "nobody's"), undefined);
   await checkpointer.deleteRun("factory", "r1");
-  assertEquals(await server.cli("-n", "2", "keys", "*"), "");
+  assertEquals(await server.cli("-n", "2", "keys", "*"), "firefly:ckpt:factory:r1:deleted");
   await using elsewhere = await open(url, { retryForMs: 0, keyPrefix: "elsewhere" });
   await assertFails(() => elsewhere.checkpointer.save(record(0)), "NOPERM");
 });
