@@ -59,14 +59,10 @@ export interface Draft {
   readonly file: Deno.FsFile;
 }
 
-/**
- * Writes a file of a name of its own.
- *
- * @param isNew Whether the folder is made where it is not there.
- */
-export function writeDraft(folder: string, text: string, isNew: boolean): Draft {
+/** Writes a file of a name of its own. */
+export function writeDraft(folder: string, text: string): Draft {
   const path = join(folder, DRAFT + crypto.randomUUID());
-  const file = createFile(path, isNew ? folder : undefined);
+  const file = createFile(path, folder);
   try {
     const bytes = new TextEncoder().encode(text);
     for (let written = 0; written < bytes.length;) {
@@ -132,21 +128,6 @@ export function countNames(path: string): number | undefined {
   }
 }
 
-/** Tells a file from all others that had or get its name. */
-export function identityOf({ ino, mtime, birthtime }: Deno.FileInfo): string {
-  return `${ino} ${mtime?.getTime()} ${birthtime?.getTime()}`;
-}
-
-/** What tells the file of a name; `undefined` if there is none. */
-export function identityAt(path: string): string | undefined {
-  try {
-    return identityOf(Deno.lstatSync(path));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
-}
-
 /** Whether there is something of this name. */
 export function exists(path: string): boolean {
   return countNames(path) !== undefined;
@@ -157,16 +138,15 @@ export function modifiedAt(path: string): string {
   return (Deno.statSync(path).mtime ?? new Date(0)).toISOString();
 }
 
-/** Creates a file, and the folder if there is to be one and it is not there yet. */
-function createFile(path: string, folder: string | undefined): Deno.FsFile {
-  for (;;) {
-    try {
-      return Deno.openSync(path, { write: true, createNew: true });
-    } catch (error) {
-      if (folder === undefined || !(error instanceof Deno.errors.NotFound)) throw error;
-    }
-    // Again if it is deleted in between.
+/** Creates a file, and its folder if that is not there yet. */
+function createFile(path: string, folder: string): Deno.FsFile {
+  const options = { write: true, createNew: true };
+  try {
+    return Deno.openSync(path, options);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
     Deno.mkdirSync(folder, { recursive: true });
+    return Deno.openSync(path, options);
   }
 }
 
