@@ -79,16 +79,30 @@ export interface RecorderOptions<State> {
   readonly onEvent: EventHandler<State> | undefined;
   /** Is told at once when a save fails while the run goes on. */
   readonly onFailure: (error: unknown) => void;
-  /** The record that was loaded, and the state it stands for; a new run has none. */
-  readonly base?: { readonly record: CheckpointRecord; readonly state: object };
+  /** Version of the definition that the run is of. */
+  readonly pipelineVersion: number | undefined;
+  /** What the call goes on with; a new run has none. */
+  readonly base?: RecorderBase;
+}
+
+/** What a call goes on with. */
+export interface RecorderBase {
+  /** The record. */
+  readonly record: CheckpointRecord;
+  /** The state that it stands for. */
+  readonly state: object;
+  /** Whether the very record is stored; if not, the first save is no change of what is. */
+  readonly isStored: boolean;
 }
 
 /** Makes a recorder for one call: a new writer, which goes on after `base` or starts at 0. */
 export function makeRecorder<State>(options: RecorderOptions<State>): Recorder {
-  const { checkpointer, run, durability, base } = options;
+  const { checkpointer, run, durability, base, pipelineVersion = 1 } = options;
   const leaseMs = checkpointer.touch === undefined ? undefined : options.leaseMs;
   const writer = newWriter();
   const queue = makeWriteQueue(durability, options.onFailure);
+  const version = pipelineVersion === 1 ? undefined : pipelineVersion;
+  let isStored = base?.isStored ?? true;
   let last = base?.record;
   let storedAt = Infinity;
   // What a record of the Python framework holds is no encoded form: encode the state anew.
@@ -98,9 +112,11 @@ export function makeRecorder<State>(options: RecorderOptions<State>): Recorder {
 
   const write = async (checkpoint: Checkpoint, state: JsonObject) => {
     const sequence = last === undefined ? 0 : last.sequence + 1;
-    const record = makeRecord(run, sequence, { writer, leaseMs }, checkpoint, state);
-    await store(options, record, last);
+    const common = { ...run, pipelineVersion: version, writer, leaseMs };
+    const record = makeRecord(common, sequence, checkpoint, state);
+    await store(options, record, last, isStored);
     last = record;
+    isStored = true;
     storedAt = performance.now();
   };
 
@@ -125,9 +141,11 @@ export function makeRecorder<State>(options: RecorderOptions<State>): Recorder {
 }
 
 function makeRecord(
-  { pipelineName, runId }: RunName,
+  { pipelineName, pipelineVersion, runId, writer, leaseMs }: Pick<
+    CheckpointRecord,
+    "pipelineName" | "pipelineVersion" | "runId" | "writer" | "leaseMs"
+  >,
   sequence: number,
-  call: Pick<Recorder, "writer" | "leaseMs">,
   checkpoint: Checkpoint,
   state: JsonObject,
 ): CheckpointRecord {
@@ -136,6 +154,7 @@ function makeRecord(
   return {
     version: RECORD_VERSION,
     pipelineName,
+    pipelineVersion,
     runId,
     sequence,
     nodeId,
@@ -150,9 +169,9 @@ function makeRecord(
     failures,
     resume,
     forkedFrom: checkpoint.forkedFrom,
-    writer: call.writer,
+    writer,
     savedAt: new Date().toISOString(),
-    leaseMs: checkpoint.isReleased ? 0 : call.leaseMs,
+    leaseMs: checkpoint.isReleased ? 0 : leaseMs,
     recoveries: checkpoint.recoveries,
   };
 }
@@ -161,10 +180,11 @@ async function store<State>(
   { checkpointer, run, onEvent }: RecorderOptions<State>,
   record: CheckpointRecord,
   last: CheckpointRecord | undefined,
+  isStored: boolean,
 ): Promise<void> {
   const started = onEvent === undefined ? 0 : performance.now();
   try {
-    await checkpointer.save(record, last && changeBetween(last, record));
+    await checkpointer.save(record, last && isStored ? changeBetween(last, record) : undefined);
   } catch (cause) {
     if (cause instanceof CheckpointConflictError) throw cause;
     throw new CheckpointSaveError(run, record.sequence, last?.sequence ?? -1, { cause });
