@@ -84,6 +84,7 @@ export {
   type Update,
 } from "./pipeline/definition.ts";
 export type { Durability } from "./pipeline/durability.ts";
+export { type CheckpointDiff, diffCheckpoints, type FieldDiff } from "./pipeline/diff.ts";
 export {
   CheckpointSaveError,
   NodeTimeoutError,
@@ -124,6 +125,7 @@ export {
   type ResumeOptions,
   type StreamRequest,
 } from "./pipeline/pipeline.ts";
+export type { HistoryOption, PrunableStatus, PruneOptions, PruneResult } from "./pipeline/prune.ts";
 export { append, extend, merge, replace } from "./pipeline/reducers.ts";
 export type { Recovery } from "./pipeline/recover.ts";
 export type { RunResult, TaskFailure } from "./pipeline/result.ts";

@@ -21,6 +21,7 @@ import { clockOf, dropLease, idleMsOf, noteAlive } from "./file_lease.ts";
 import { historyIn, latestIn, summaryIn } from "./file_load.ts";
 import { encodeName, nameOf, rawName } from "./file_names.ts";
 import { type PublishedHead, saveIn } from "./file_save.ts";
+import { trimIn } from "./file_trim.ts";
 import { newestMark, type RunFolder } from "./file_stored.ts";
 import { exists, listFolders, makeTurns, reasonOf, syncFolder } from "./file_system.ts";
 
@@ -37,9 +38,10 @@ export interface FileWarning {
 /** Options of a {@linkcode FileCheckpointer}. */
 export interface FileCheckpointerOptions {
   /**
-   * Whether every checkpoint is on the disk, not only with the operating system, before the next
-   * node runs. Default `true`; `false` is several times faster and may lose the last checkpoints
-   * when the machine (not the process) goes down.
+   * Whether every checkpoint and its name are on the disk, not only with the operating system,
+   * before the next node runs. Default `true`, which takes a file system with an ordered journal
+   * (ext4, XFS, btrfs); `false` is several times faster and may lose the last checkpoints when the
+   * machine (not the process) goes down.
    */
   readonly sync?: boolean;
   /** Is told of files that had to be passed over. Default: `console.warn`. */
@@ -51,6 +53,7 @@ export interface FileCheckpointerOptions {
  * folder must be on a file system with hard links. Nothing is opened before the first call, and
  * nothing stays open after one.
  *
+ * Small records are files as they are; of large ones, most files hold what changed, and no `state`.
  * Beside the checkpoints of a run lies one hidden file, `.head-<sequence>`: a second name of the
  * latest one, which lets only one writer save each sequence.
  *
@@ -193,6 +196,11 @@ export class FileCheckpointer implements Checkpointer {
     const isOurs = newestMark(folder) === writerMark(writer) && noteAlive(folder, writer);
     if (isOurs) this.#touched.add(folder.path);
     return isOurs;
+  }
+
+  /** Removes checkpoints of a run below a sequence that the others do not need. */
+  async trim(pipelineName: string, runId: string, below: number): Promise<number> {
+    return await trimIn(await this.#runFolder(pipelineName, runId), below);
   }
 
   async #runFolder(pipelineName: string, runId: string): Promise<RunFolder> {

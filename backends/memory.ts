@@ -6,6 +6,7 @@
  */
 
 import {
+  type CheckpointChange,
   CheckpointConflictError,
   type Checkpointer,
   type CheckpointRecord,
@@ -41,20 +42,17 @@ export class MemoryCheckpointer implements Checkpointer {
   /**
    * Stores one checkpoint.
    *
-   * @throws {CheckpointConflictError} If another writer saved this sequence, or a later one is
-   * stored.
+   * @throws {CheckpointConflictError} If another writer saved this sequence, a later one is stored,
+   * or what is changed is not the latest.
    */
   // deno-lint-ignore require-await -- a conflict rejects
-  async save(record: CheckpointRecord): Promise<void> {
+  async save(record: CheckpointRecord, change?: CheckpointChange): Promise<void> {
     const { pipelineName, runId, sequence, writer } = record;
     const runs = this.#pipelines.get(pipelineName) ?? new Map<string, Entry[]>();
     const entries = runs.get(runId) ?? [];
     const latest = entries.at(-1);
-    if (latest !== undefined && sequence <= latest.sequence) {
-      const isRepeated = sequence === latest.sequence && writer === latest.writer;
-      if (!isRepeated) throw new CheckpointConflictError(record);
-      entries.pop();
-    }
+    if (latest?.sequence === sequence && latest.writer === writer) entries.pop();
+    else if (!isNext(latest, sequence, change)) throw new CheckpointConflictError(record);
     entries.push({ sequence, writer, text: recordToText(record), heardAt: performance.now() });
     runs.delete(runId);
     runs.set(runId, entries);
@@ -103,9 +101,28 @@ export class MemoryCheckpointer implements Checkpointer {
     return true;
   }
 
+  /** Removes checkpoints of a run below a sequence; the latest one stays. */
+  // deno-lint-ignore require-await -- the protocol is asynchronous
+  async trim(pipelineName: string, runId: string, below: number): Promise<number> {
+    const entries = this.#pipelines.get(pipelineName)?.get(runId) ?? [];
+    const old = entries.slice(0, -1).filter(({ sequence }) => sequence < below);
+    entries.splice(0, old.length);
+    return old.length;
+  }
+
   #entries(pipelineName: string, runId: string): readonly Entry[] {
     return this.#pipelines.get(pipelineName)?.get(runId) ?? [];
   }
+}
+
+/** Whether a record may be saved upon the latest one. */
+function isNext(
+  latest: Entry | undefined,
+  sequence: number,
+  change: CheckpointChange | undefined,
+): boolean {
+  if (change === undefined || change.since < 0) return sequence > (latest?.sequence ?? -1);
+  return latest?.sequence === change.since && latest.writer === change.sinceWriter;
 }
 
 function toRecord({ sequence, text }: Entry): CheckpointRecord {

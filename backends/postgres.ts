@@ -46,6 +46,7 @@ import {
   saveManySql,
   saveSql,
   touchSql,
+  trimSql,
 } from "./postgres_sql.ts";
 import { prepareTable } from "./postgres_table.ts";
 import { parseUrl } from "./postgres_url.ts";
@@ -56,6 +57,12 @@ export type { DenoClient, DenoPool, NodeClient, PostgresClient, PostgresJsClient
 
 /** Rows that `history` reads at a time. */
 const HISTORY_PAGE = 100;
+
+/** Rows that `trim` removes at a time. */
+const TRIMMED_AT_ONCE = 1_000;
+
+/** What a column of type `integer` can hold. */
+const GREATEST_SEQUENCE = 2 ** 31 - 1;
 
 const SAVE = "save a checkpoint";
 
@@ -143,8 +150,8 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
    * Stores one checkpoint: whole, or as a change where that is much less. Saves of different runs
    * that wait for a connection share one statement.
    *
-   * @throws {CheckpointConflictError} If another writer saved this sequence, or a later one is
-   * stored.
+   * @throws {CheckpointConflictError} If another writer saved this sequence, a later one is stored,
+   * or what is changed is not the latest.
    * @throws {PostgresError} If Postgres refused it or could not be reached.
    */
   async save(record: CheckpointRecord, change?: CheckpointChange): Promise<void> {
@@ -156,10 +163,10 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
       } catch (cause) {
         // What it changes is not there, or not the latest: the whole record tells why.
         this.#chains.forget(record.pipelineName, record.runId);
-        if (!hasCode(cause, NULL_REFUSED)) throw cause;
+        if (!hasCode(cause, NULL_REFUSED) && !hasCode(cause, KEY_TAKEN)) throw cause;
       }
     }
-    const row = await toRow(record);
+    const row = await toRow(record, change);
     try {
       await this.#saveRow(row);
     } catch (cause) {
@@ -175,14 +182,8 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
 
   /** Only its own writer may save a sequence again: after an answer that was lost, say. */
   async #saveAgain(record: CheckpointRecord, row: StoredRow): Promise<void> {
-    try {
-      const saved = await this.#query(SAVE, saveAgainSql(this.#tableName, row));
-      if (saved.length > 0) return;
-    } catch (cause) {
-      if (!hasCode(cause, NULL_REFUSED)) throw cause;
-      throw new CheckpointConflictError(record, { cause });
-    }
-    throw new CheckpointConflictError(record);
+    const saved = await this.#query(SAVE, saveAgainSql(this.#tableName, row));
+    if (saved.length === 0) throw new CheckpointConflictError(record);
   }
 
   readonly #saveOne = async (row: StoredRow): Promise<void> => {
@@ -232,11 +233,13 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
     }
   }
 
-  /** Removes all that is stored of a run. */
+  /** Removes all that is stored of a run, also what is saved of it meanwhile. */
   async deleteRun(pipelineName: string, runId: string): Promise<void> {
     const key = await runKey(pipelineName, runId);
     this.#chains.forget(pipelineName, runId);
-    await this.#query("delete a run", deleteSql(this.#tableName, key));
+    const sql = deleteSql(this.#tableName, key);
+    // What was under way when a statement began is not seen by it, but by the next one.
+    while ((await this.#query("delete a run", sql)).length > 0);
   }
 
   /** Notes that a run's worker is alive, if its latest checkpoint is still this writer's. */
@@ -244,6 +247,14 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
     const [key, writerKey] = await Promise.all([runKey(pipelineName, runId), keyOf(writer)]);
     const rows = await this.#query("touch a run", touchSql(this.#tableName, key, writerKey));
     return rows.length > 0;
+  }
+
+  /** Removes up to 1,000 checkpoints of a run below a sequence that the others do not need. */
+  async trim(pipelineName: string, runId: string, below: number): Promise<number> {
+    const key = await runKey(pipelineName, runId);
+    const least = Math.min(below, GREATEST_SEQUENCE);
+    const sql = trimSql(this.#tableName, key, least, TRIMMED_AT_ONCE);
+    return (await this.#query("trim a run", sql)).length;
   }
 
   /** Closes the connections that were opened here, when what they are doing is done. */

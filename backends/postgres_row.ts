@@ -6,7 +6,7 @@
  */
 
 import type { PlannedChange } from "../pipeline/chain.ts";
-import type { CheckpointRecord } from "../pipeline/checkpointer.ts";
+import type { CheckpointChange, CheckpointRecord } from "../pipeline/checkpointer.ts";
 import { toStored } from "../pipeline/record.ts";
 import type { StoredChange } from "../pipeline/stored_change.ts";
 import { keyOf } from "./postgres_names.ts";
@@ -38,8 +38,18 @@ export interface StoredRow {
   readonly savedAt: string | undefined;
   /** The rest as JSON text, and whatever the other columns cannot hold; or the change. */
   readonly details: string;
-  /** For a change: the whole record that its chain begins with, and the record that it changes. */
-  readonly change?: Pick<PlannedChange, "base" | "since">;
+  /** For a change: sequence of the whole record that its chain begins with. */
+  readonly base?: number;
+  /** The record upon which alone it may be saved. */
+  readonly upon?: Upon;
+}
+
+/** The record that has to be the latest. */
+export interface Upon {
+  /** Its sequence. */
+  readonly sequence: number;
+  /** Key of its writer's id. */
+  readonly writer: string;
 }
 
 /**
@@ -48,8 +58,11 @@ export interface StoredRow {
  */
 const ABSENT = "null";
 
-/** The row of a whole record. */
-export async function toRow(record: CheckpointRecord): Promise<StoredRow> {
+/** The row of a whole record, which may be known to change another one. */
+export async function toRow(
+  record: CheckpointRecord,
+  change: Pick<CheckpointChange, "since" | "sinceWriter"> | undefined,
+): Promise<StoredRow> {
   const { state, completed_nodes, ...rest } = toStored(record);
   const row = await commonColumns(record);
   const nodes = JSON.stringify(completed_nodes);
@@ -69,6 +82,8 @@ export async function toRow(record: CheckpointRecord): Promise<StoredRow> {
     state: JSON.stringify(state),
     completedNodes: hasStorableNodes ? nodes : "[]",
     details: JSON.stringify(details),
+    ...change !== undefined && change.since >= 0 &&
+      { upon: { sequence: change.since, writer: await keyOf(change.sinceWriter) } },
   };
 }
 
@@ -77,14 +92,16 @@ export async function toChangeRow(
   record: CheckpointRecord,
   change: PlannedChange,
 ): Promise<StoredRow> {
+  const columns = await commonColumns(record);
   return {
-    ...await commonColumns(record),
+    ...columns,
     // Not stored: readers take it for running, as a row of the Python framework.
     status: record.status === "running" ? undefined : record.status,
     state: ABSENT,
     completedNodes: ABSENT,
     details: change.text,
-    change,
+    base: change.base,
+    upon: { sequence: change.since, writer: columns.writer },
   };
 }
 
@@ -105,7 +122,7 @@ export function changeDetails(change: StoredChange): string {
   });
 }
 
-type CommonColumns = Omit<StoredRow, "state" | "completedNodes" | "details" | "change">;
+type CommonColumns = Omit<StoredRow, "state" | "completedNodes" | "details" | "base" | "upon">;
 
 async function commonColumns(record: CheckpointRecord): Promise<CommonColumns> {
   const keys = [record.pipelineName, record.runId, record.nodeId, record.writer].map(keyOf);

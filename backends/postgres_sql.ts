@@ -104,35 +104,51 @@ const WRITTEN = [...COLUMNS.keys()].filter((column) =>
 
 /**
  * Saves a checkpoint of which nothing is stored yet. If its sequence is, the primary key refuses it
- * ({@linkcode KEY_TAKEN}). If a later one is, or if what a change is against is not the latest, the
- * sequence becomes NULL, which {@linkcode NULL_REFUSED} refuses. Without `ON CONFLICT`, and with the
- * question as a value, the planner takes the least time for it.
+ * ({@linkcode KEY_TAKEN}). If a later one is, or if what it is to be saved upon is not the latest,
+ * the sequence becomes NULL, which {@linkcode NULL_REFUSED} refuses. Without `ON CONFLICT`, and with
+ * the question as a value, the planner takes the least time for it.
+ *
+ * What it is saved upon is locked, so that who deletes the run waits for the save, and the save for
+ * who deletes: of a deleted run nothing comes back.
  */
 export function saveSql(tableName: string, row: StoredRow): string {
   const table = quoteName(tableName);
-  const isRow = isRun(row);
-  const { sequence, change } = row;
-  const stored = change === undefined
-    ? `CASE WHEN EXISTS (SELECT FROM ${table} WHERE ${isRow} AND sequence > ${sequence}) ` +
-      `THEN NULL ELSE ${sequence} END`
-    : `(SELECT CASE WHEN sequence = ${change.since} AND writer = ${quote(row.writer)} ` +
-      `THEN ${sequence} END FROM ${table} WHERE ${isRow} ORDER BY sequence DESC LIMIT 1)`;
+  const { sequence, upon, base = "NULL" } = row;
+  const run = `FROM ${table} WHERE ${isRun(row)}`;
+  const stored = upon === undefined
+    ? `CASE WHEN EXISTS (SELECT ${run} AND sequence > ${sequence}) THEN NULL ELSE ${sequence} END`
+    : `(SELECT ${sequence} ${run} AND sequence = ${upon.sequence} AND ${WRITER} = ` +
+      `${quote(upon.writer)}${isLatestBelow(run, upon.sequence, sequence)} FOR KEY SHARE)`;
   return `INSERT INTO ${table} AS stored (${WRITTEN.join(", ")}) VALUES (` +
     `${quote(row.pipeline)}, ${quote(row.run)}, ${stored}, ` +
     `${quote(row.node)}, ${quote(row.state)}, ${quote(row.completedNodes)}, ${row.paused}, ` +
     `${quoteOrNull(row.pauseReason)}, ${quoteOrNull(row.status)}, ${quote(row.writer)}, ` +
-    `${quoteOrNull(row.savedAt)}, ${quote(row.details)}, ${change?.base ?? "NULL"})`;
+    `${quoteOrNull(row.savedAt)}, ${quote(row.details)}, ${base})`;
 }
 
+/** Where sequences have a gap, the primary key does not tell whether there is one in between. */
+function isLatestBelow(run: string, upon: number, sequence: number): string {
+  if (upon === sequence - 1) return "";
+  return ` AND NOT EXISTS (SELECT ${run} AND sequence > ${upon} AND sequence <> ${sequence})`;
+}
+
+/** Who saved a row; the Python framework does not say. */
+const WRITER = "COALESCE(writer, '')";
+
 /**
- * Saves a whole checkpoint whose sequence is stored already, if it was this writer who did;
- * otherwise no row comes back. A later one is refused as in {@linkcode saveSql}.
+ * Saves a whole checkpoint anew whose sequence is stored, if it is the latest and it was this writer
+ * who did; otherwise no row comes back.
  */
 export function saveAgainSql(tableName: string, row: StoredRow): string {
-  const changed = WRITTEN.filter((column) => !KEY.includes(column) && column !== "writer");
-  const set = changed.map((column) => `${column} = EXCLUDED.${column}`).join(", ");
-  return `${saveSql(tableName, row)} ON CONFLICT (${KEY.join(", ")}) DO UPDATE ` +
-    `SET ${set}, created_at = now() WHERE stored.writer = EXCLUDED.writer RETURNING sequence`;
+  const table = quoteName(tableName);
+  return `UPDATE ${table} SET node_id = ${quote(row.node)}, state = ${quote(row.state)}, ` +
+    `completed_nodes = ${quote(row.completedNodes)}, paused = ${row.paused}, ` +
+    `pause_reason = ${quoteOrNull(row.pauseReason)}, status = ${quoteOrNull(row.status)}, ` +
+    `saved_at = ${quoteOrNull(row.savedAt)}, details = ${quote(row.details)}, ` +
+    `base_sequence = NULL, created_at = now() WHERE ${isRun(row)} ` +
+    `AND sequence = ${row.sequence} AND writer = ${quote(row.writer)} AND NOT EXISTS ` +
+    `(SELECT FROM ${table} WHERE ${isRun(row)} AND sequence > ${row.sequence}) ` +
+    `RETURNING sequence`;
 }
 
 /**
@@ -144,17 +160,22 @@ export function saveManySql(tableName: string, rows: readonly StoredRow[]): stri
   // In the order of their keys: two workers that save the same rows then never wait in a circle.
   const sorted = rows.toSorted((one, other) => compareKeys(one, other));
   const json = `[${sorted.map(rowToJson).join()}]`;
-  const types = [...WRITTEN, "since"].map((column) => `${column} ${COLUMNS.get(column) ?? "int"}`);
+  const types = [
+    ...WRITTEN.map((column) => `${column} ${COLUMNS.get(column)}`),
+    "upon_sequence int",
+    "upon_writer text",
+  ];
   const values = WRITTEN.map((column) =>
     COLUMNS.get(column) === "jsonb" ? `COALESCE(saved.${column}, 'null')` : `saved.${column}`
   );
   return `INSERT INTO ${table} (${WRITTEN.join(", ")}) SELECT ${values.join(", ")} ` +
     `FROM json_to_recordset(${quote(json)}) AS saved (${types.join(", ")}) WHERE COALESCE(` +
-    `(SELECT CASE WHEN saved.since IS NULL THEN latest.sequence < saved.sequence ` +
-    `ELSE latest.sequence = saved.since AND latest.writer = saved.writer END ` +
+    `(SELECT CASE WHEN saved.upon_sequence IS NULL THEN latest.sequence < saved.sequence ` +
+    `ELSE latest.sequence = saved.upon_sequence ` +
+    `AND COALESCE(latest.writer, '') = saved.upon_writer END ` +
     `FROM ${table} latest WHERE latest.pipeline_name = saved.pipeline_name ` +
-    `AND latest.run_id = saved.run_id ORDER BY latest.sequence DESC LIMIT 1), ` +
-    `saved.since IS NULL) ON CONFLICT DO NOTHING RETURNING pipeline_name, run_id`;
+    `AND latest.run_id = saved.run_id ORDER BY latest.sequence DESC LIMIT 1 FOR KEY SHARE), ` +
+    `saved.upon_sequence IS NULL) ON CONFLICT DO NOTHING RETURNING pipeline_name, run_id`;
 }
 
 /** A row by column, its JSON as it is. */
@@ -171,8 +192,9 @@ function rowToJson(row: StoredRow): string {
     writer: row.writer,
     saved_at: row.savedAt,
     details: row.details,
-    base_sequence: row.change?.base,
-    since: row.change?.since,
+    base_sequence: row.base,
+    upon_sequence: row.upon?.sequence,
+    upon_writer: row.upon?.writer,
   });
   return `${columns.slice(0, -1)},"state":${state},"completed_nodes":${completedNodes}}`;
 }
@@ -246,9 +268,25 @@ export function touchSql(tableName: string, key: RunKey, writer: string): string
     `AND writer = ${quote(writer)} RETURNING sequence`;
 }
 
-/** Removes a run. */
+/**
+ * Removes some of a run's checkpoints below a sequence, oldest first, and tells which. The first of
+ * the others needs the whole record that its chain begins with, and all between the two.
+ */
+export function trimSql(tableName: string, key: RunKey, below: number, limit: number): string {
+  const table = quoteName(tableName);
+  return `DELETE FROM ${table} WHERE ${
+    isRun(key)
+  } AND sequence IN (SELECT sequence FROM ${table} ` +
+    `WHERE ${isRun(key)} AND sequence < (SELECT COALESCE(base_sequence, sequence) FROM ${table} ` +
+    `WHERE ${isRun(key)} AND sequence >= LEAST(${below}, (SELECT max(sequence) FROM ${table} ` +
+    `WHERE ${isRun(key)})) ORDER BY sequence LIMIT 1) ORDER BY sequence LIMIT ${limit}) ` +
+    `RETURNING sequence`;
+}
+
+/** Removes a run, as far as it is seen; no row comes back if there was none. */
 export function deleteSql(tableName: string, key: RunKey): string {
-  return `DELETE FROM ${quoteName(tableName)} WHERE ${isRun(key)}`;
+  return `WITH deleted AS (DELETE FROM ${quoteName(tableName)} WHERE ${isRun(key)} RETURNING 1) ` +
+    `SELECT 1 AS more FROM deleted LIMIT 1`;
 }
 
 /** What a run is doing, also where the Python framework stored it. */

@@ -134,8 +134,7 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
   async loadLatest(pipelineName: string, runId: string): Promise<CheckpointRecord | undefined> {
     return await this.#call("load a run", async (run) => {
       const place = await placeOfRun(this.#keyPrefix, pipelineName, runId);
-      const { index, expiring } = place.keys;
-      const told = textOf(await run(LATEST, [index, expiring], [])) ?? "unknown";
+      const told = textOf(await run(LATEST, [place.keys.index], [])) ?? "unknown";
       if (!isStanding(told)) return recordFromText(told, whereOf(place), "");
       if (told === "known") throw lostError(place);
       if (told === "expired") return undefined;
@@ -159,11 +158,10 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
   async *history(pipelineName: string, runId: string): AsyncIterable<CheckpointRecord> {
     const run = this.#calling("read a history");
     const place = await placeOfRun(this.#keyPrefix, pipelineName, runId);
-    const { index, expiring } = place.keys;
     let at = "";
     do {
       const args = [at, ...HISTORY_PAGE];
-      const [standing, next = "", ...texts] = textsOf(await run(HISTORY, [index, expiring], args));
+      const [standing, next = "", ...texts] = textsOf(await run(HISTORY, [place.keys.index], args));
       if (at === "" && standing === "unknown") {
         for await (const { record } of oldRecordsOf(run, place)) yield record;
       }

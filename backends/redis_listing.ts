@@ -78,7 +78,7 @@ async function* runsIn(listing: Listing, source: PipelineKeys): AsyncIterable<Ru
     let [highest, skipped, top] = ["+inf", 0, ""];
     for (;;) {
       const args = [highest, lowest, String(skipped), String(PAGE), listing.status ?? ""];
-      const reply = textsOf(await listing.ways.run(LIST, [source.runs, source.expiring], args));
+      const reply = textsOf(await listing.ways.run(LIST, [source.runs], args));
       const [count, first = "", last = "", ...told] = reply;
       top ||= first;
       yield* await summariesOf(listing, source, listedIn(told));

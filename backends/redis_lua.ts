@@ -51,7 +51,7 @@ if stored then
 elseif (anew or '') == '' and (number > 0 or redis.call('ZSCORE', runs, member)
     or rawRuns and redis.call('ZSCORE', rawRuns, rawMember)) then
   ${STANDING}
-  if standing(index, expiring) == 'unknown' then return 'unknown' end
+  if standing(index) == 'unknown' then return 'unknown' end
 end
 
 local clock = redis.call('TIME')
@@ -95,7 +95,7 @@ else
     local oldest = redis.call('HGET', index, 'oldest')
     for _ = 1, 16 do
       local found = redis.call('HMGET', index, oldest, '>' .. oldest)
-      if redis.call('EXISTS', run .. found[1]) == 1 then break end
+      if not found[1] or redis.call('EXISTS', run .. found[1]) == 1 then break end
       local following = found[2] or string.format('%.0f', oldest + 1)
       redis.call('HDEL', index, oldest, '>' .. oldest, '<' .. following)
       oldest = following
@@ -107,7 +107,7 @@ return 'saved'
 `);
 
 /**
- * Reads the latest checkpoint. Keys: index, expiring. Answers its text, or where there is none the
+ * Reads the latest checkpoint. Keys: index. Answers its text, or where there is none the
  * run's standing, which is `known` if the checkpoint alone is gone.
  */
 export const LATEST = makeScript(`
@@ -115,18 +115,18 @@ local entry = redis.call('HGET', KEYS[1], 'entry')
 local text = entry and redis.call('GET', string.sub(KEYS[1], 1, -1 - #'index') .. entry)
 if text then return text end
 ${STANDING}
-return standing(KEYS[1], KEYS[2])
+return standing(KEYS[1])
 `);
 
 /**
- * Reads some checkpoints, newest first. Keys: index, expiring. Arguments: the sequence to begin with
+ * Reads some checkpoints, newest first. Keys: index. Arguments: the sequence to begin with
  * or `""`, how many, how many bytes end a page. Answers the run's standing, the sequence
  * to go on with or `""`, then the texts; of one that expired there is none.
  */
 export const HISTORY = makeScript(`
 ${STANDING}
 local index, at, size = KEYS[1], ARGV[1], 0
-local page = {standing(index, KEYS[2]), ''}
+local page = {standing(index), ''}
 local ends = redis.call('HMGET', index, 'sequence', 'oldest')
 if not ends[1] then return page end
 if at == '' then at = ends[1] end
@@ -146,7 +146,7 @@ return page
 `);
 
 /**
- * Tells runs, the one saved last first. Keys: runs, expiring. Arguments: the highest and the lowest
+ * Tells runs, the one saved last first. Keys: runs. Arguments: the highest and the lowest
  * score as ZREVRANGEBYSCORE takes them, how many to skip, how many to look at, the wanted status or
  * `""`. Answers how many were looked at, the first and the last one's score, then for each run of
  * interest its member, score, and either its summary, its latest checkpoint where it has none
@@ -167,7 +167,7 @@ for i = 1, #members, 2 do
     page[#page + 1] = members[i + 1]
     page[#page + 1] = found[2] ~= '' and found[2]
       or found[3] and redis.call('GET', run .. found[3])
-      or standing(run .. 'index', KEYS[2])
+      or standing(run .. 'index')
   end
 end
 return page
@@ -199,7 +199,7 @@ return 'forgotten'
 export const DELETE = makeScript(`
 ${STANDING}
 local index, runs, expiring, rawRuns = unpack(KEYS)
-local run, was = string.sub(index, 1, -1 - #'index'), standing(index, expiring)
+local run, was = string.sub(index, 1, -1 - #'index'), standing(index)
 local ends = redis.call('HMGET', index, 'sequence', 'oldest')
 local at = ends[2]
 for left = tonumber(ARGV[3]), 0, -1 do

@@ -10,10 +10,10 @@
  * may expire waits among the expiring ones until somebody meets it there and finds it gone.
  */
 export const STANDING = `
-local function standing(index, expiring)
+local function standing(index)
   if redis.call('EXISTS', index) == 1 then return 'known' end
-  local member = string.match(index, '([^:]*):index$')
-  return redis.call('ZSCORE', expiring, member) and 'expired' or 'unknown'
+  local pipeline, member = string.match(index, '^(.*:)([^:]*):index$')
+  return redis.call('ZSCORE', pipeline .. 'expiring', member) and 'expired' or 'unknown'
 end`;
 
 /** Whether a script told a run's standing, not a record of it. */

@@ -13,7 +13,7 @@ export interface Script {
   /** Its text. */
   readonly text: string;
   /** SHA-1 of the text in hexadecimal digits: how the server knows it once it was sent. */
-  readonly sha: Promise<string>;
+  readonly sha: string | Promise<string>;
 }
 
 /** Keys of a script; the first one tells a cluster's client where to send it. */
@@ -24,11 +24,11 @@ export type RunScript = (script: Script, keys: Keys, args: readonly string[]) =>
 
 /** Makes a script; its digest is computed when it is first used. */
 export function makeScript(text: string): Script {
-  let sha: Promise<string> | undefined;
+  let sha: string | Promise<string> | undefined;
   return {
     text,
     get sha() {
-      return sha ??= sha1(text);
+      return sha ??= sha1(text).then((digest) => sha = digest);
     },
   };
 }
@@ -45,7 +45,8 @@ export async function runScript(
 ): Promise<unknown> {
   const words = [String(keys.length), ...keys, ...args];
   try {
-    return await send(["evalsha", await script.sha, ...words], keys[0]);
+    const sha = typeof script.sha === "string" ? script.sha : await script.sha;
+    return await send(["evalsha", sha, ...words], keys[0]);
   } catch (error) {
     if (codeOf(error) !== "NOSCRIPT") throw error;
     return await send(["eval", script.text, ...words], keys[0]);

@@ -90,9 +90,16 @@ export function makeWatch(timeoutMs: number): Watch {
       const one: Awaited = { deadline: performance.now() + timeoutMs, fail: reject };
       awaited.add(one);
       timer ??= setTimeout(failLate, timeoutMs);
-      answer.then(resolve, reject).then(() => {
+      const settle = () => {
         awaited.delete(one);
         if (awaited.size === 0) rest();
+      };
+      answer.then((value) => {
+        settle();
+        resolve(value);
+      }, (error) => {
+        settle();
+        reject(error);
       });
     });
 }

@@ -14,15 +14,22 @@ export interface UnderWay {
 
 /** Keeps account of what is under way. */
 export function makeUnderWay(): UnderWay {
-  const running = new Set<Promise<unknown>>();
+  let running = 0;
+  let waiting: (() => void)[] = [];
+  const end = () => {
+    running--;
+    if (running > 0) return;
+    for (const resolve of waiting) resolve();
+    waiting = [];
+  };
   return {
     add(promise) {
-      const settled = promise.then(() => {}, () => {}).finally(() => running.delete(settled));
-      running.add(settled);
+      running++;
+      promise.then(end, end);
       return promise;
     },
     async ended() {
-      while (running.size > 0) await Promise.all(running);
+      while (running > 0) await new Promise<void>((resolve) => waiting.push(resolve));
     },
   };
 }

@@ -1,6 +1,7 @@
 import { join } from "@std/path";
 import { FileCheckpointer } from "../backends/file.ts";
-import { append, type CheckpointRecord, definePipeline, END, unchecked } from "../mod.ts";
+import { append, definePipeline, END, unchecked } from "../mod.ts";
+import { record } from "../tests/probe_record.ts";
 import { benchRatio, benchTime } from "./measure.ts";
 
 const STEPS = 50;
@@ -65,53 +66,38 @@ async function makeStore(): Promise<{ readonly root: string; readonly store: Fil
   return { root, store: new FileCheckpointer(root, { sync: false }) };
 }
 
-function record(runId: string, sequence: number): CheckpointRecord {
-  return {
-    version: 1,
-    pipelineName: "bench",
-    runId,
-    sequence,
-    nodeId: "node",
-    state: { count: sequence, text: "x".repeat(50) },
-    completedNodes: [],
-    status: "running",
-    paused: false,
-    tasks: [{ node: "node", visit: sequence + 1, status: "pending" }],
-    pendingEdges: [],
-    steps: sequence,
-    failures: [],
-    writer: "0f8fad5b-d9cb-469f-a165-70867728950e",
-    savedAt: new Date(sequence).toISOString(),
-  };
+function save(store: FileCheckpointer, runId: string, sequence: number): Promise<void> {
+  const state = { count: sequence, text: "x".repeat(50) };
+  return store.save(record(sequence, { pipelineName: "bench", runId, state }));
 }
 
 const FIRST_TENTH = 500;
 const LAST_TENTH = 4_500;
 const saves = await makeStore();
 for (let sequence = 0; sequence < LAST_TENTH; sequence++) {
-  await saves.store.save(record("long", sequence));
+  await save(saves.store, "long", sequence);
 }
-let [short, late] = [0, LAST_TENTH];
+let [early, late] = [0, LAST_TENTH];
+const beside = await makeStore();
 benchRatio({
-  name: "a save into the folder of 4,500 checkpoints, beside one into that of up to 500",
+  name: "a save into a folder of 4,500 checkpoints, beside one into a folder of up to 500",
   unit: "save",
   units: STEPS,
   mostTimes: 1.2,
   async floor() {
-    for (let save = 0; save < STEPS; save++) {
-      await saves.store.save(
-        record(`short ${Math.floor(short / FIRST_TENTH)}`, short++ % FIRST_TENTH),
-      );
+    for (let step = 0; step < STEPS; step++, early++) {
+      const run = Math.floor(early / FIRST_TENTH);
+      await save(beside.store, `short-${run}`, early % FIRST_TENTH);
     }
   },
   async work() {
-    for (let save = 0; save < STEPS; save++) await saves.store.save(record("long", late++));
+    for (let step = 0; step < STEPS; step++) await save(saves.store, "long", late++);
   },
 });
 
 const loads = await makeStore();
 for (let sequence = 0; sequence < 1_000; sequence++) {
-  await loads.store.save(record("small", sequence));
+  await save(loads.store, "small", sequence);
 }
 await definePipeline({
   name: "bench",
@@ -123,19 +109,15 @@ await definePipeline({
 }, { checkpointer: loads.store, recursionLimit: Infinity })
   .invoke({ count: 0, log: [] }, { runId: "growing" });
 
-for (
-  const [runId, what] of [["small", "small ones"], [
-    "growing",
-    "a state that grew by 50 B",
-  ]] as const
-) {
+const LOADS = 10;
+for (const [runId, mostMicroseconds] of [["small", 2_000], ["growing", 3_000]] as const) {
   benchTime({
-    name: `a load of the latest of 1,000 checkpoints, ${what}`,
+    name: `a load of the latest of 1,000 checkpoints of a ${runId} state`,
     unit: "load",
-    units: 10,
-    mostMicroseconds: 2_000,
+    units: LOADS,
+    mostMicroseconds,
     async work() {
-      for (let load = 0; load < 10; load++) {
+      for (let load = 0; load < LOADS; load++) {
         const latest = await new FileCheckpointer(loads.root).loadLatest("bench", runId);
         if (latest?.sequence !== 999) throw new Error(`Expected 999, not ${latest?.sequence}`);
       }
@@ -147,7 +129,7 @@ const RUNS = 1_000;
 const lists = await makeStore();
 for (let run = 0; run < RUNS; run++) {
   for (let sequence = 0; sequence < 5; sequence++) {
-    await lists.store.save(record(`run-${run}`, sequence));
+    await save(lists.store, `run-${run}`, sequence);
   }
 }
 benchRatio({
@@ -162,7 +144,7 @@ benchRatio({
     for (const { name } of Deno.readDirSync(parent)) {
       const names = [...Deno.readDirSync(join(parent, name))];
       if (names.length !== 6) throw new Error(`Expected 6 files, not ${names.length}`);
-      JSON.parse(Deno.readTextFileSync(join(parent, name, "000004_node.json")));
+      JSON.parse(Deno.readTextFileSync(join(parent, name, "000004_deployer.json")));
     }
   },
   async work() {

@@ -48,14 +48,14 @@ const drivers = DRIVERS.filter(({ name }) => name !== "@db/postgres" || noDenoDr
 
 /** The same row as a save's, in a table like ours, and no question asked about it. */
 async function bareInsert(run: RunSql, name: string, sequence: number): Promise<void> {
-  const row = await toRow(record(name, sequence));
+  const row = await toRow(record(name, sequence), undefined);
   await run(
     `INSERT INTO bare (pipeline_name, run_id, sequence, node_id, state, completed_nodes, paused, ` +
       `status, writer, saved_at, details) VALUES (${quote(row.pipeline)}, ${quote(row.run)}, ` +
       `${row.sequence}, ${quote(row.node)}, ${quote(row.state)}, ${quote(row.completedNodes)}, ` +
-      `${row.paused}, ${quote(row.status)}, ${quote(row.writer)}, ${quoteOrNull(row.savedAt)}, ${
-        quote(row.details)
-      }) ` +
+      `${row.paused}, ${quoteOrNull(row.status)}, ${quote(row.writer)}, ${
+        quoteOrNull(row.savedAt)
+      }, ${quote(row.details)}) ` +
       `ON CONFLICT (pipeline_name, run_id, sequence) DO UPDATE SET state = EXCLUDED.state`,
   );
 }

@@ -100,7 +100,7 @@ export async function rejectPause<State extends object>(
   const { id, node } = findPause(record, pauseId, "reject");
   refuseUnknownNodes(plan, record);
   const state = restoreState<State>(record);
-  const base = { record, state, isStored: record === loaded };
+  const base = { record, state, stored: loaded };
   const run = makeRun(caller, name, call, { state, checkpointer, base });
   const said = {
     at: new Date().toISOString(),

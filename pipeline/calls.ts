@@ -32,6 +32,7 @@ import { upToDate } from "./migration.ts";
 import { makePace } from "./pace.ts";
 import type { Plan } from "./plan.ts";
 import { FORK_NODE_ID, RESUME_NODE_ID, START_NODE_ID } from "./planned_node.ts";
+import type { HistoryOption } from "./prune.ts";
 import { makeRecorder, type RecorderBase } from "./recorder.ts";
 import { reenter } from "./reentry.ts";
 import { fold } from "./fold.ts";
@@ -47,7 +48,7 @@ import {
 import type { RunResult } from "./result.ts";
 import { makeStep, NO_STEP, type Run, type SaveDetails, saveRun, settleRun } from "./run.ts";
 import { parseInput } from "./schema.ts";
-import { cancelSubRuns, mayHoldRuns } from "./sub_runs.ts";
+import { cancelHeldBy } from "./sub_runs.ts";
 import { taskIdPrefix } from "./task_id.ts";
 
 /** What all calls of one pipeline share. */
@@ -62,6 +63,8 @@ export interface Caller<State extends object> {
   readonly concurrency: number;
   /** How far a run may get ahead of its checkpoints. */
   readonly durability: Durability;
+  /** What is kept of a run's past. */
+  readonly history: HistoryOption;
   /** How long a worker that is not heard of is taken for alive, in milliseconds. */
   readonly leaseMs: number;
   /** Aborts when the runs of this process are to be let go. */
@@ -164,11 +167,10 @@ export async function goOn<State extends object>(
   const { approved, pendingEdges, reentered }: Approved = request.forkedFrom === undefined
     ? approve(record, { ...request, answer })
     : { approved: [], pendingEdges: record.pendingEdges };
-  const isStored = record === loaded && request.forkedFrom === undefined;
   const run = makeRun(caller, name, call, {
     state: updated(plan, state, request),
     checkpointer,
-    base: { record, state, isStored },
+    base: { record, state, stored: loaded },
   });
   const { by, update, forkedFrom, approvedAt: at = new Date().toISOString() } = request;
   const said = {
@@ -240,7 +242,7 @@ function updated<State extends object>(
 
 /** A run in this process, as a call begins with it. */
 export function makeRun<State extends object>(
-  { plan, recursionLimit, concurrency, durability, leaseMs, drained }: Caller<State>,
+  caller: Caller<State>,
   name: RunName,
   { onEvent }: Call<State>,
   from: {
@@ -249,6 +251,7 @@ export function makeRun<State extends object>(
     readonly base?: RecorderBase;
   },
 ): Run<State> {
+  const { plan, recursionLimit, concurrency, drained } = caller;
   const { state, checkpointer, base } = from;
   const { runId } = name;
   const record = base?.record;
@@ -256,8 +259,8 @@ export function makeRun<State extends object>(
   const onFailure = (error: unknown) => control.abort(error);
   const { version } = plan.versions;
   const pipelineVersion = record === undefined ? version : record.pipelineVersion;
-  const saving = { run: name, pipelineVersion, durability, leaseMs, onEvent, onFailure, base };
-  const recorder = checkpointer && makeRecorder({ checkpointer, ...saving });
+  const saving = { run: name, pipelineVersion, onEvent, onFailure, base };
+  const recorder = checkpointer && makeRecorder({ ...caller, checkpointer, ...saving });
   const host = makeHost(checkpointer, recorder, drained.signal);
   const { signal } = control;
   return {
@@ -292,7 +295,7 @@ export async function working<State extends object>(
   try {
     emit(onEvent, { type: "runStarted", runId, resumed });
     const result = await leased(run, work);
-    if (result.status === "cancelled") await cancelHeld(run);
+    if (result.status === "cancelled") await cancelHeldBy(run);
     emit(onEvent, { type: "runEnded", runId, result });
     return result;
   } catch (error) {
@@ -302,14 +305,6 @@ export async function working<State extends object>(
   } finally {
     signal?.removeEventListener("abort", abort);
   }
-}
-
-/** Cancels what the tasks of a cancelled run hold, also what was not at work. */
-async function cancelHeld<State extends object>(run: Run<State>): Promise<void> {
-  const { runner: { plan, runId, host: { checkpointer } }, step } = run;
-  if (checkpointer === undefined || !mayHoldRuns(plan)) return;
-  const name = { pipelineName: plan.name, runId };
-  await cancelSubRuns(plan, checkpointer, name, step.stored.records, undefined);
 }
 
 /** Does the work, and waits until all of it is stored, while the run's lease is kept. */

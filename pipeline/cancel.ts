@@ -35,8 +35,7 @@ export async function cancelRun<State extends object>(
       return status;
     }
     const state = restoreState<State>(record);
-    const base = { record, state, isStored: true };
-    const run = makeRun(caller, name, {}, { state, checkpointer, base });
+    const run = makeRun(caller, name, {}, { state, checkpointer, base: { record, state } });
     const resume = { at: new Date().toISOString(), approved: [], ...(by !== undefined && { by }) };
     try {
       await saveRun(run, CANCEL_NODE_ID, "cancelled", { resume });

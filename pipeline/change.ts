@@ -32,6 +32,7 @@ export function changeBetween(
   const removed = Object.keys(previous.state).filter((field) => !Object.hasOwn(next.state, field));
   return {
     since: previous.sequence,
+    sinceWriter: previous.writer,
     set: Object.fromEntries(set),
     appended: Object.fromEntries(appended),
     removed,

@@ -218,8 +218,10 @@ export interface LoadedRecord extends CheckpointRecord {
  * records gives whole ones back with `applyChange`.
  */
 export interface CheckpointChange {
-  /** Sequence of the record that the change is against. */
+  /** Sequence of the record that the change is against; below 0 where that is another run's. */
   readonly since: number;
+  /** Who saved that record. */
+  readonly sinceWriter: string;
   /** Fields of the encoded state that have a new value. */
   readonly set: JsonObject;
   /** Items that were added at the end of a field's list. */
@@ -228,6 +230,8 @@ export interface CheckpointChange {
   readonly removed: readonly string[];
   /** Visits that finished since, to be added at the end of `completedNodes`. */
   readonly completedNodes: readonly string[];
+  /** Whether these take the place of those before, because nodes were renamed. */
+  readonly replacesCompletedNodes?: boolean;
   /**
    * The tasks: all of them anew, or only those of the same step that finished, by index. These keep
    * their node, visit and payload.
@@ -278,7 +282,8 @@ export interface Checkpointer {
    * @param record The whole checkpoint. It is not kept: the caller may hand it on.
    * @param change What the record changes against the one before; a store may ignore it.
    * @throws {CheckpointConflictError} If another writer saved this sequence, or a later one is
-   * stored. The same writer may repeat its own latest save.
+   * stored; with a change, also if the record that it is against is not the latest one, as after the
+   * run was deleted. The same writer may repeat its own latest save.
    */
   save(record: CheckpointRecord, change?: CheckpointChange): Promise<void>;
   /** Yields the checkpoint with the highest sequence, or `undefined` if there is no such run. */
@@ -295,6 +300,14 @@ export interface Checkpointer {
    * @returns Whether the run's latest checkpoint is still this writer's; if not, nothing was noted.
    */
   touch?(pipelineName: string, runId: string, writer: string): Promise<boolean>;
+  /**
+   * Removes checkpoints of a run that are below a sequence, oldest first, but for those that the
+   * others need to be read. A store may remove only some of them at a time. What the run is doing
+   * meanwhile is not disturbed: its latest checkpoint always stays.
+   *
+   * @returns How many were removed; 0 if none are left to be.
+   */
+  trim?(pipelineName: string, runId: string, below: number): Promise<number>;
 }
 
 /** Thrown by `save` when the run went on elsewhere: the sequence belongs to another writer. */
@@ -315,8 +328,8 @@ export class CheckpointConflictError extends Error {
   ) {
     super(
       `Cannot save checkpoint ${record.sequence} of run "${record.runId}" of pipeline ` +
-        `"${record.pipelineName}": another worker went on with the run; load it again to see ` +
-        "where it stands",
+        `"${record.pipelineName}": another worker went on with the run, or it was deleted; load it ` +
+        "again to see where it stands",
       options,
     );
     this.pipelineName = record.pipelineName;

@@ -20,6 +20,13 @@ import { noteInner } from "./inner.ts";
 import { makePlan, type Plan } from "./plan.ts";
 import { checkRange, refuseUnknownOptions } from "./planned_node.ts";
 import { recoverRuns, type Recovery } from "./recover.ts";
+import {
+  checkHistory,
+  type HistoryOption,
+  type PruneOptions,
+  type PruneResult,
+  pruneRuns,
+} from "./prune.ts";
 import type { RunResult } from "./result.ts";
 import { pendingPause } from "./run.ts";
 import { eventStream } from "./stream.ts";
@@ -43,6 +50,11 @@ export interface PipelineOptions<State> {
   readonly leaseMs?: number;
   /** Workers that may die in a row in one step of a run before `recover` gives it up. Default 5. */
   readonly maxRecoveries?: number;
+  /**
+   * What is kept of a run's past: `"all"` (the default), or only the latest checkpoint and some before
+   * it, which go as the run goes on.
+   */
+  readonly history?: HistoryOption;
   /** Is told everything that happens; what it throws goes to the console. */
   readonly onEvent?: EventHandler<State>;
 }
@@ -54,6 +66,7 @@ const OPTIONS = [
   "durability",
   "leaseMs",
   "maxRecoveries",
+  "history",
   "onEvent",
 ] as const satisfies readonly (keyof PipelineOptions<unknown>)[];
 
@@ -242,6 +255,15 @@ export interface Pipeline<Input, State, U, Name extends string> {
   listRuns(options?: ListRunsOptions): AsyncIterable<ListedRun>;
 
   /**
+   * Removes runs that have ended, or the older part of their history. Runs that are at work or wait
+   * for a person are never touched, nor is what the latest checkpoint of a run needs.
+   *
+   * @throws {TypeError} If neither `olderThanMs` nor `keepLast` is given, or a status cannot be pruned.
+   * @throws {RangeError} If a time or a number is negative.
+   */
+  prune(options: PruneOptions): Promise<PruneResult>;
+
+  /**
    * Removes all that is stored of a run, and of the runs of sub-pipelines that its tasks held; removing
    * an unknown run is no error.
    */
@@ -413,6 +435,8 @@ export function definePipeline<
         yield { ...run, pauses: run.pauses.map((pause) => pendingPause(pause, pause.node)) };
       }
     },
+    prune: async (pruneOptions) =>
+      await pruneRuns(caller, store(caller, "prune runs"), pruneOptions),
     async deleteRun(runId) {
       await deleteRun(plan, store(caller, "delete a run"), { pipelineName: name, runId });
     },
@@ -428,15 +452,17 @@ function makeCaller<State extends object>(
   options: PipelineOptions<State>,
 ): Caller<State> {
   const { checkpointer, recursionLimit = 25, concurrency = 64, durability = "sync" } = options;
-  const { leaseMs = 30_000, maxRecoveries = 5 } = options;
+  const { leaseMs = 30_000, maxRecoveries = 5, history = "all" } = options;
   refuseUnknownOptions(options, OPTIONS, `pipeline "${plan.name}"`);
   checkRange(recursionLimit, 1, `recursionLimit of pipeline "${plan.name}"`);
   checkRange(concurrency, 1, `concurrency of pipeline "${plan.name}"`);
   checkDurability(durability, plan.name);
+  checkHistory(history, checkpointer, plan.name);
   checkRange(leaseMs, 1, `leaseMs of pipeline "${plan.name}"`);
   checkRange(maxRecoveries, 0, `maxRecoveries of pipeline "${plan.name}"`);
   const [drained, active] = [new AbortController(), new Set<Promise<unknown>>()];
-  return { plan, checkpointer, recursionLimit, concurrency, durability, leaseMs, drained, active };
+  const limits = { recursionLimit, concurrency };
+  return { plan, checkpointer, ...limits, durability, history, leaseMs, drained, active };
 }
 
 /** Does a call, which `drain` waits for; misuse rejects, as every other error does. */

@@ -19,6 +19,8 @@ export const CANCEL_NODE_ID = "__cancel__";
 export const DRAIN_NODE_ID = "__drain__";
 /** Recorded where a run begins as the fork of another one. */
 export const FORK_NODE_ID = "__fork__";
+/** Recorded where a run is about to be removed. */
+export const PRUNE_NODE_ID = "__prune__";
 
 /** Timers count in 32 bits; who asks for more, some 25 days, asks for no limit. */
 export const LONGEST_TIMER_MS = 2 ** 31 - 1;
@@ -29,6 +31,7 @@ const RESERVED: ReadonlySet<string> = new Set([
   CANCEL_NODE_ID,
   DRAIN_NODE_ID,
   FORK_NODE_ID,
+  PRUNE_NODE_ID,
 ]);
 
 /** A node as the engine runs it. */

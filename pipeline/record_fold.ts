@@ -26,6 +26,8 @@ export interface FoldableChange {
   readonly removed: readonly string[];
   /** Visits that finished since. */
   readonly completedNodes: readonly string[];
+  /** Whether these take the place of those before. */
+  readonly replacesCompletedNodes?: boolean;
   /** All tasks anew, or what came of some of them. */
   readonly tasks:
     | { readonly all: readonly TaskRecord[] }
@@ -71,6 +73,7 @@ export function startFold(base: CheckpointRecord): Fold {
       for (const field of change.removed) remove(field);
       for (const [field, value] of Object.entries(change.set)) set(field, value);
       for (const [field, items] of Object.entries(change.appended)) append(field, items);
+      if (change.replacesCompletedNodes) completedNodes = [];
       for (const node of change.completedNodes) completedNodes.push(node);
       if ("all" in change.tasks) {
         tasks = change.tasks.all.slice();

@@ -6,6 +6,7 @@
 
 import { changeBetween } from "./change.ts";
 import {
+  type CheckpointChange,
   CheckpointConflictError,
   type Checkpointer,
   type CheckpointRecord,
@@ -16,6 +17,7 @@ import { type EncodedState, encodeState, encodingFor, NO_STATE } from "./encoded
 import { CheckpointSaveError, label, type RunName } from "./errors.ts";
 import { emit, type EventHandler, type RunEvent } from "./events.ts";
 import type { JsonObject } from "./json.ts";
+import type { HistoryOption } from "./prune.ts";
 
 /** What the engine says of a checkpoint; the recorder adds the rest. */
 export type Checkpoint =
@@ -73,6 +75,8 @@ export interface RecorderOptions<State> {
   readonly run: RunName;
   /** How far the run may get ahead of it. */
   readonly durability: Durability;
+  /** What is kept of the run's past. */
+  readonly history: HistoryOption;
   /** How long a worker that is not heard of is taken for alive, in milliseconds. */
   readonly leaseMs: number;
   /** Is told what was saved. */
@@ -91,8 +95,8 @@ export interface RecorderBase {
   readonly record: CheckpointRecord;
   /** The state that it stands for. */
   readonly state: object;
-  /** Whether the very record is stored; if not, the first save is no change of what is. */
-  readonly isStored: boolean;
+  /** The record as it is stored, where that was not up to date. */
+  readonly stored?: CheckpointRecord;
 }
 
 /** Makes a recorder for one call: a new writer, which goes on after `base` or starts at 0. */
@@ -102,8 +106,7 @@ export function makeRecorder<State>(options: RecorderOptions<State>): Recorder {
   const writer = newWriter();
   const queue = makeWriteQueue(durability, options.onFailure);
   const version = pipelineVersion === 1 ? undefined : pipelineVersion;
-  let isStored = base?.isStored ?? true;
-  let last = base?.record;
+  let last = base?.stored ?? base?.record;
   let storedAt = Infinity;
   // What a record of the Python framework holds is no encoded form: encode the state anew.
   let encoded: EncodedState = base === undefined || base.record.version === 0
@@ -114,10 +117,10 @@ export function makeRecorder<State>(options: RecorderOptions<State>): Recorder {
     const sequence = last === undefined ? 0 : last.sequence + 1;
     const common = { ...run, pipelineVersion: version, writer, leaseMs };
     const record = makeRecord(common, sequence, checkpoint, state);
-    await store(options, record, last, isStored);
+    await store(options, record, last);
     last = record;
-    isStored = true;
     storedAt = performance.now();
+    if (options.history === "latest") await forgetPast(checkpointer, record);
   };
 
   return {
@@ -138,6 +141,21 @@ export function makeRecorder<State>(options: RecorderOptions<State>): Recorder {
       return new CheckpointConflictError({ ...run, sequence: (last?.sequence ?? -1) + 1 });
     },
   };
+}
+
+/** Checkpoints that are forgotten at a time, since each time costs a round trip. */
+const FORGOTTEN_AT_ONCE = 32;
+
+async function forgetPast(
+  checkpointer: Checkpointer,
+  { pipelineName, runId, sequence, status }: CheckpointRecord,
+): Promise<void> {
+  if (status === "running" && sequence % FORGOTTEN_AT_ONCE !== FORGOTTEN_AT_ONCE - 1) return;
+  try {
+    await checkpointer.trim?.(pipelineName, runId, sequence);
+  } catch {
+    // What is left goes the next time: the run is stored, and that is what was promised.
+  }
 }
 
 function makeRecord(
@@ -177,19 +195,30 @@ function makeRecord(
 }
 
 async function store<State>(
-  { checkpointer, run, onEvent }: RecorderOptions<State>,
+  { checkpointer, run, onEvent, base }: RecorderOptions<State>,
   record: CheckpointRecord,
   last: CheckpointRecord | undefined,
-  isStored: boolean,
 ): Promise<void> {
   const started = onEvent === undefined ? 0 : performance.now();
   try {
-    await checkpointer.save(record, last && isStored ? changeBetween(last, record) : undefined);
+    await checkpointer.save(record, last && changeSince(last, record, base));
   } catch (cause) {
     if (cause instanceof CheckpointConflictError) throw cause;
     throw new CheckpointSaveError(run, record.sequence, last?.sequence ?? -1, { cause });
   }
   if (onEvent !== undefined) emit(onEvent, savedEvent(record, performance.now() - started));
+}
+
+function changeSince(
+  last: CheckpointRecord,
+  record: CheckpointRecord,
+  base: RecorderBase | undefined,
+): CheckpointChange {
+  const change = changeBetween(last, record);
+  const isRenamed = last === base?.stored &&
+    last.completedNodes !== base.record.completedNodes;
+  if (!isRenamed) return change;
+  return { ...change, completedNodes: record.completedNodes, replacesCompletedNodes: true };
 }
 
 /** 64 random bits: enough to tell the writers of one run apart, and short, as each record has one. */

@@ -113,8 +113,7 @@ async function park<State extends object>(
   const { pipelineName, runId, tasks, pendingEdges, recoveries = 0 } = record;
   const name = { pipelineName, runId };
   const state = restoreState<State>(record);
-  const base = { record, state, isStored: true };
-  const run = makeRun(caller, name, call, { state, checkpointer, base });
+  const run = makeRun(caller, name, call, { state, checkpointer, base: { record, state } });
   run.recoveries = 0;
   const [next = { node: record.nodeId, visit: 1 }] = [
     ...tasks.filter(({ status }) => status === "pending"),

@@ -8,6 +8,7 @@ import type { Checkpointer, CheckpointRecord, TaskRecord } from "./checkpointer.
 import type { RunName } from "./errors.ts";
 import type { Plan } from "./plan.ts";
 import { restoreVisits } from "./restore.ts";
+import type { Run } from "./run.ts";
 import { escapeName, taskIdPrefix } from "./task_id.ts";
 
 /** The runs that the tasks of one node hold, by the ids of the tasks. */
@@ -32,6 +33,14 @@ export function noteSubRuns(run: object, held: SubRuns): void {
 /** The runs that the tasks of a function hold. */
 export function subRunsOf(run: object): SubRuns | undefined {
   return subRuns.get(run);
+}
+
+/** Cancels what the tasks of a run hold that was cancelled here, also what was not at work. */
+export async function cancelHeldBy<State extends object>(run: Run<State>): Promise<void> {
+  const { runner: { plan, runId, host: { checkpointer } }, step: { stored } } = run;
+  if (checkpointer === undefined) return;
+  const name = { pipelineName: plan.name, runId };
+  await cancelSubRuns(plan, checkpointer, name, stored.records, undefined);
 }
 
 /** Cancels the runs of all tasks that are not finished. */

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { fromFileUrl, relative } from "@std/path";
+import others from "../bench/peers/others/deno.json" with { type: "json" };
 import denoJson from "../deno.json" with { type: "json" };
 import { configArgs } from "../tools/deno_args.ts";
 
@@ -164,4 +165,20 @@ Deno.test("mod.ts only exports by name", async () => {
   const code = source.replace(/\/\*\*[\s\S]*?\*\//g, "");
   const exports = /export (?:type )?\{[\s\S]*?\} from "\.\/(?:pipeline|backends)\/\w+\.ts";/g;
   assertEquals(code.replace(exports, "").trim(), "");
+});
+
+Deno.test("only the comparison with peers imports them, where no other task looks", async () => {
+  const own = "bench/peers/others/";
+  assertEquals(denoJson.exclude, [own]);
+  const theirs = Object.keys(others.imports).filter((name) => !(name in denoJson.imports));
+  assert(theirs.length > 0);
+  const folders = ["backends", "bench", "examples", "pipeline", "tests", "tools"];
+  for (const path of ["mod.ts", ...(await Promise.all(folders.map(sourcesIn))).flat()]) {
+    if (path.startsWith(own)) continue;
+    const source = await Deno.readTextFile(`${ROOT}${path}`);
+    for (const [, specifier = ""] of source.matchAll(/\b(?:from|import)\s*\(?\s*"([^"]+)"/g)) {
+      const isTheirs = theirs.some((name) => specifier.replace(/^npm:/, "").startsWith(name));
+      assert(!isTheirs, `${path} must not import ${specifier}`);
+    }
+  }
 });

@@ -8,12 +8,14 @@
 import { testApprovals } from "./suite/approvals.ts";
 import { testChanges } from "./suite/changes.ts";
 import { testDeaths } from "./suite/deaths.ts";
+import { testDeletions } from "./suite/deletions.ts";
 import { testEngine } from "./suite/engine.ts";
 import { testHistory } from "./suite/history.ts";
 import { testLeases } from "./suite/leases.ts";
 import { testListing } from "./suite/listing.ts";
 import { testNames } from "./suite/names.ts";
 import { testPauses } from "./suite/pauses.ts";
+import { testPruning } from "./suite/pruning.ts";
 import { testRecords } from "./suite/records.ts";
 import { testRivals } from "./suite/rivals.ts";
 import type { Harness, Test } from "./suite/store.ts";
@@ -56,6 +58,8 @@ export function checkpointerSuite(name: string, harness: Harness): void {
   testEngine(test);
   testPauses(test);
   testApprovals(test);
+  testPruning(test);
   testWorkers(test);
   testDeaths(test);
+  testDeletions(test);
 }

@@ -3,6 +3,7 @@ import {
   append,
   type Checkpointer,
   definePipeline,
+  diffCheckpoints,
   END,
   MemoryCheckpointer,
   pause,
@@ -111,4 +112,32 @@ Deno.test("a history tells how long each checkpoint took since the one before", 
     assertEquals(durationMs, expected);
   }
   assert(history.slice(0, -1).every(({ durationMs }) => durationMs !== undefined));
+});
+
+Deno.test("what changed between two checkpoints is told in one call", async () => {
+  const pipeline = definePipeline({
+    name: "drafts",
+    state: unchecked<{ text?: string; tags: Set<string>; at: Date; log: string[] }>(),
+    reducers: { log: append },
+    nodes: {
+      write: () => ({ text: "written", log: "wrote", tags: new Set(["a"]) }),
+      clear: () => ({ text: undefined, log: "cleared", tags: new Set(["a", "b"]) }),
+    },
+    start: "write",
+    edges: { write: "clear", clear: END },
+  }, { checkpointer: new MemoryCheckpointer() });
+  const at = new Date(0);
+  await pipeline.invoke({ tags: new Set(), at, log: [] }, { runId: "r" });
+  const [newest, middle, oldest] = await Array.fromAsync(pipeline.history("r"));
+  assert(newest !== undefined && middle !== undefined && oldest !== undefined);
+  assertEquals(diffCheckpoints(middle, newest), {
+    fields: {
+      text: { before: "written" },
+      log: { before: ["wrote"], after: ["wrote", "cleared"] },
+      tags: { before: new Set(["a"]), after: new Set(["a", "b"]) },
+    },
+    finished: ["clear"],
+  });
+  assertEquals(diffCheckpoints(oldest, newest).finished, ["write", "clear"]);
+  assertEquals(diffCheckpoints(newest, newest), { fields: {}, finished: [] });
 });

@@ -9,6 +9,7 @@ import {
 import { z } from "zod";
 import {
   append,
+  applyChange,
   type Checkpointer,
   definePipeline,
   END,
@@ -23,7 +24,7 @@ import {
   unchecked,
   UnknownNodeError,
 } from "../mod.ts";
-import { expectStatus, untyped, watch } from "./engine_probes.ts";
+import { expectStatus, untyped, watch, type WatchedCheckpointer } from "./engine_probes.ts";
 
 interface Order1 {
   readonly name: string;
@@ -75,6 +76,17 @@ function toOrder3({ firstName, price }: Order2): Order3 {
 
 const YES = { approvePause: true } as const;
 
+/** Asserts that each change leads from the record before to the one that it came with. */
+function assertChanges({ records, changes }: WatchedCheckpointer): void {
+  for (const [index, record] of records.entries()) {
+    const [previous, change] = [records[index - 1], changes[index]];
+    if (previous === undefined) continue;
+    assert(change !== undefined, `checkpoint ${record.sequence} came without its change`);
+    const folded = applyChange(previous, record, change);
+    assertEquals(JSON.parse(JSON.stringify(folded)), JSON.parse(JSON.stringify(record)));
+  }
+}
+
 Deno.test("a run of an older version is migrated step by step, once, and stored so by the claim", async () => {
   const store = watch();
   await ordersV1(store).invoke({ name: "Ana", price: 2 }, { runId: "r" });
@@ -102,7 +114,7 @@ Deno.test("a run of an older version is migrated step by step, once, and stored 
     cents: { $bigint: "200" },
     log: [],
   });
-  assertEquals(store.changes[claim], undefined, "the claim is no change of what is stored");
+  assertChanges(store);
   await orders.resume("r");
   assertEquals(called.length, 2, "a migrated run was migrated again");
 });
@@ -352,6 +364,7 @@ Deno.test("what a run stored of a renamed node goes on under its new name, tasks
   assertEquals(paused.completedNodes, ["split", "publish", "publish", "approve"]);
   const done = expectStatus(await renamed.resume("r", YES), "completed");
   assertEquals(done.state.log, ["a done", "b done", "c done"]);
+  assertChanges(store);
   assertEquals(after.at(-1), "papers/r/publish/3", "visits do not count on");
 });
 

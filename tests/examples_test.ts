@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
-import { fromFileUrl, join, toFileUrl } from "@std/path";
+import { basename, dirname, fromFileUrl, join, toFileUrl } from "@std/path";
+import { FileCheckpointer } from "../backends/file.ts";
 import { splitRequirements } from "../examples/software_factory/requirements.ts";
 import { configArgs } from "../tools/deno_args.ts";
 import { findPostgres } from "./servers/postgres.ts";
@@ -18,13 +19,40 @@ const SERVED = ["deploy"];
 
 /** What each example must print; `folder` is where it ran, and where its temporary files are. */
 const CHECKS: Readonly<Record<string, (output: string, folder: string) => Promise<void> | void>> = {
+  approvals: prints(`b Refund order B-2? {"amount":15}
+a Refund order A-1? {"amount":90}
+AnswerValidationError
+paid 60; No refund for B-2
+ben said no: used for a year
+`),
   hello: checkHello,
   map_reduce: checkMapReduce,
   postgres: checkPostgresWithoutServer,
   redis: checkRedisWithoutServer,
+  retention: prints(`32 checkpoints removed
+20 pages: checkpoints 20, 19
+10 pages: checkpoints 10, 9
+5 pages: checkpoints 5, 4
+0 runs removed
+`),
+  shutdown: prints(`unwanted: cancelled
+kept: drained after 3 steps
+kept: completed after 5 steps by worker 2
+`),
   software_factory: checkSoftwareFactory,
   support_agent: checkSupportAgent,
+  time_travel: prints(`2  write      log, text
+1  outline    log, outline
+0  __start__
+An essay with one point on coffee.
+forked from checkpoint 1 of the first run
+`),
 };
+
+/** What an example prints that is the same every time. */
+function prints(expected: string): (output: string) => void {
+  return (output) => assertEquals(output, expected);
+}
 
 Deno.test("every example has a check", () => {
   const files = [...Deno.readDirSync(EXAMPLES)].filter(({ isFile }) => isFile);
@@ -257,13 +285,18 @@ async function checkStoredLines(output: string): Promise<void> {
   const folder = matchOf(output, /^ {2}checkpoints +(.+)$/m);
   const lines = [...output.matchAll(/^ {2}(\w+) +(?:(\d)\/8 )?.* (\d{6}_\w+\.json)$/gm)];
   const seen: string[] = [];
+  const store = new FileCheckpointer(dirname(dirname(folder)));
+  const history = await Array.fromAsync(store.history(basename(dirname(folder)), basename(folder)));
+  const records = new Map(history.map((record) => [record.sequence, record]));
   for (const [, node = "", visit, file = ""] of lines) {
-    const record = JSON.parse(await Deno.readTextFile(join(folder, file)));
+    assert((await Deno.stat(join(folder, file))).isFile);
+    const record = records.get(Number(file.slice(0, 6)));
+    assert(record !== undefined, `${file} is no checkpoint of the run`);
     seen.push(visit === undefined ? node : `${node} ${visit}`);
-    const isMerged = record.completed_nodes.filter((done: string) => done === node).length;
+    const isMerged = record.completedNodes.filter((done) => done === node).length;
     const task = record.tasks[Number(visit) - 1];
     if (node === "developer" && isMerged === 0) {
-      assertEquals([task.node, task.status], [node, "finished"]);
+      assertEquals([task?.node, task?.status], [node, "finished"]);
     }
     if (["architect", "evaluator"].includes(node)) assertEquals(isMerged, 1);
   }

@@ -1,17 +1,11 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { FileCheckpointer } from "../backends/file.ts";
-import {
-  append,
-  CheckpointConflictError,
-  type CheckpointRecord,
-  definePipeline,
-  END,
-  unchecked,
-} from "../mod.ts";
+import { append, type CheckpointRecord, definePipeline, END, unchecked } from "../mod.ts";
 import { changeBetween } from "../pipeline/change.ts";
 import { recordToText } from "../pipeline/record.ts";
 import { filesBelow, watched, withRoot } from "./file_probes.ts";
+import { type Event, record } from "./power_loss/recording.ts";
 import { assertRefused, assertStored } from "./suite/checks.ts";
 import { following, makeRecord, manyItems, withField } from "./suite/samples.ts";
 
@@ -180,6 +174,32 @@ Deno.test("a record is stored whole where the checkpoint that it changes is not 
   });
 });
 
+Deno.test("a save into a folder of 1,000 checkpoints asks for what a save into one of 10 does", async () => {
+  await withRoot(async (root) => {
+    const [store] = watched(root);
+    let last = makeRecord();
+    const asked: string[] = [];
+    const { readDirSync } = Deno;
+    await record(async ({ events }) => {
+      await store.save(last);
+      Deno.readDirSync = () => {
+        throw new Error("a save listed the folder");
+      };
+      while (last.sequence < 1_000) {
+        const before = events.length;
+        last = following(last);
+        await store.save(last);
+        asked.push(events.slice(before).map(nameOfCall).join(" "));
+      }
+    }).finally(() => Deno.readDirSync = readDirSync);
+    assertEquals(new Set(asked), new Set(["link write link unlink unlink link"]));
+  });
+});
+
+function nameOfCall(event: Event): string {
+  return event.kind === "journal" ? event.entry.kind : event.kind;
+}
+
 Deno.test("of two writers whose ids begin alike, one cannot repeat the other's change", async () => {
   await withRoot(async (root) => {
     const [store] = watched(root);
@@ -228,22 +248,24 @@ Deno.test("a run whose folder does not tell its id is listed under its id", asyn
 });
 
 Deno.test("the head of a writer that came too late and died gets no name", async () => {
-  await withRoot(async (root) => {
-    const [store] = watched(root);
-    const records = largeRun(3);
-    await saveAll(store, records);
-    const late = following(records[0] ?? makeRecord(), { writer: "late", nodeId: "late" });
-    await Deno.writeTextFile(join(root, "pipeline/run/.head-000001"), recordToText(late));
-    const [next] = watched(root);
-    const last = records[2] ?? makeRecord();
-    const resume = { at: last.savedAt, approved: [] };
-    const claim = following(last, { nodeId: "__resume__", writer: "next", resume });
-    await next.save(claim);
-    await assertStored(next, [claim, last, ...records.slice(0, 2).reverse()]);
-    const names = await filesBelow(join(root, "pipeline/run"));
-    assertEquals(names.filter((name) => name.startsWith(".") || name.includes("late")), [
-      ".head-000003",
-    ]);
-    await assertRejects(() => store.save(late), CheckpointConflictError);
-  });
+  const resume = { at: "2026-01-01T00:00:00.000Z", approved: [] };
+  for (const goesOn of [{ resume, nodeId: "__resume__" }, { sequence: 5 }]) {
+    await withRoot(async (root) => {
+      const [store] = watched(root);
+      const [first, second, last] = largeRun(3);
+      assert(first !== undefined && second !== undefined && last !== undefined);
+      await saveAll(store, [first, second, last]);
+      const late = following(first, { writer: "late", nodeId: "late" });
+      await Deno.writeTextFile(join(root, "pipeline/run/.head-000001"), recordToText(late));
+      const [next] = watched(root);
+      const latest = following(last, { writer: "next", ...goesOn });
+      await next.save(latest);
+      await assertStored(next, [latest, last, second, first]);
+      const names = await filesBelow(join(root, "pipeline/run"));
+      assertEquals(names.filter((name) => name.startsWith(".") || name.includes("late")), [
+        `.head-00000${latest.sequence}`,
+      ]);
+      await assertRefused(store, late);
+    });
+  }
 });

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { type Cluster, Redis } from "npm:ioredis@6.0.0";
-import { createClient } from "npm:redis@6.3.1";
-import { RedisCheckpointer } from "../backends/redis.ts";
+import { Cluster, Redis } from "npm:ioredis@6.0.0";
+import { createClient, createCluster } from "npm:redis@6.3.1";
+import { RedisCheckpointer, type RedisClient } from "../backends/redis.ts";
 import type { ThrowAwayRedis } from "./servers/redis.ts";
 import { whyNoRedisDriver } from "./servers/registry.ts";
 
@@ -61,6 +61,8 @@ export async function end(client: Redis | Cluster): Promise<void> {
   client.once("end", () => ended.resolve());
   client.disconnect();
   await ended.promise;
+  // A cluster has ended before the last of its connections has.
+  if (client.isCluster) await new Promise((resolve) => setTimeout(resolve, 200));
 }
 
 /** A client of ioredis. */
@@ -109,6 +111,42 @@ export const DRIVERS: readonly Driver[] = [
  * told the same, so that faults are tested everywhere.
  */
 export const OWN_OR_IOREDIS: Driver = reason === undefined ? BY_URL : IOREDIS;
+
+/** A client of a cluster; disposing closes it. */
+export interface ClusterClient extends AsyncDisposable {
+  /** The client. */
+  readonly client: RedisClient;
+}
+
+/** A way to a cluster. */
+export interface ClusterDriver {
+  /** The package and what of it is used. */
+  readonly name: string;
+  /** Opens a client as a process of its own would. */
+  connect(nodes: readonly ThrowAwayRedis[]): Promise<ClusterClient>;
+}
+
+/** All drivers that know clusters. */
+export const CLUSTER_DRIVERS: readonly ClusterDriver[] = [
+  {
+    name: "a Cluster of ioredis",
+    async connect(nodes) {
+      const client = new Cluster(nodes.map(({ port }) => ({ host: "127.0.0.1", port })));
+      client.on("error", () => {});
+      await new Promise<void>((resolve) => client.once("ready", () => resolve()));
+      return { client, [Symbol.asyncDispose]: () => end(client) };
+    },
+  },
+  {
+    name: "a cluster of node-redis",
+    async connect(nodes) {
+      const client = createCluster({ rootNodes: nodes.map((node) => ({ url: node.url() })) });
+      client.on("error", () => {});
+      await client.connect();
+      return { client, [Symbol.asyncDispose]: () => Promise.resolve(client.destroy()) };
+    },
+  },
+];
 
 /** Makes what uses a checkpointer on a server after removing all that it has. */
 export function onEmpty(server: ThrowAwayRedis) {

@@ -20,11 +20,15 @@ export interface Postgres {
   createDatabase(): Promise<Database>;
 }
 
-const CONFIG = `
-listen_addresses = '127.0.0.1'
+/** For tests: small, and nobody but they connects to their databases. */
+const FOR_TESTS = `
 shared_buffers = 32MB
 # Its workers connect to the databases, whose connections and commits are counted.
 autovacuum = off
+`;
+
+const CONFIG = `
+listen_addresses = '127.0.0.1'
 # So that the log tells whose statement it was.
 log_line_prefix = 'in %d: '
 log_min_messages = warning
@@ -111,8 +115,12 @@ export class ThrowAwayPostgres implements Postgres, AsyncDisposable {
   }
 }
 
-/** Starts a server of our own. */
-export async function startPostgres(): Promise<ThrowAwayPostgres> {
+/**
+ * Starts a server of our own.
+ *
+ * @param settings Lines of its configuration; all else is as PostgreSQL has it by default.
+ */
+export async function startPostgres(settings: string = FOR_TESTS): Promise<ThrowAwayPostgres> {
   const binaries = await findBinaries();
   if (binaries === undefined) {
     throw new Error("Cannot start PostgreSQL: none in /usr/lib/postgresql; install it");
@@ -132,7 +140,7 @@ export async function startPostgres(): Promise<ThrowAwayPostgres> {
     folder,
   );
   const port = freePort();
-  const config = `${CONFIG}port = ${port}\nunix_socket_directories = '${folder}'\n`;
+  const config = `${CONFIG}${settings}port = ${port}\nunix_socket_directories = '${folder}'\n`;
   await Deno.writeTextFile(join(data, "postgresql.conf"), config, { append: true });
   await Deno.writeTextFile(join(data, "pg_hba.conf"), HOST_RULES);
   const server = new ThrowAwayPostgres(folder, port, join(binaries, "pg_ctl"));

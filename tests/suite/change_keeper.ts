@@ -36,7 +36,9 @@ export class ChangeKeeper implements Checkpointer {
     const texts = this.#runs.get(key) ?? new Map<number, string>();
     const latest = Math.max(-1, ...texts.keys());
     const isRepeated = record.sequence === latest && read(texts, latest).writer === record.writer;
-    if (record.sequence <= latest && !isRepeated) throw new CheckpointConflictError(record);
+    if (!isRepeated && !isNext(texts, latest, record, change)) {
+      throw new CheckpointConflictError(record);
+    }
     const { state: _, completedNodes: __, tasks: ___, ...head } = record;
     const kept: Kept = change !== undefined && texts.has(change.since)
       ? { record: head, change }
@@ -89,11 +91,37 @@ export class ChangeKeeper implements Checkpointer {
     }
   }
 
+  /** Removes the past of a run. */
+  // deno-lint-ignore require-await -- the protocol is asynchronous
+  async trim(pipelineName: string, runId: string, below: number): Promise<number> {
+    const texts = this.#runs.get(JSON.stringify([pipelineName, runId])) ??
+      new Map<number, string>();
+    const latest = Math.max(-1, ...texts.keys());
+    const kept = [...texts.keys()].filter((sequence) => sequence >= Math.min(below, latest));
+    const needed = Math.min(...kept);
+    // The oldest that stays becomes whole, so that it needs none of those that go.
+    if (kept.length > 0) texts.set(needed, JSON.stringify({ record: read(texts, needed) }));
+    const old = [...texts.keys()].filter((sequence) => sequence < needed);
+    for (const sequence of old) texts.delete(sequence);
+    return old.length;
+  }
+
   /** Removes a run. */
   // deno-lint-ignore require-await -- the protocol is asynchronous
   async deleteRun(pipelineName: string, runId: string): Promise<void> {
     this.#runs.delete(JSON.stringify([pipelineName, runId]));
   }
+}
+
+/** Whether a record may be saved upon the latest one. */
+function isNext(
+  texts: ReadonlyMap<number, string>,
+  latest: number,
+  { sequence }: CheckpointRecord,
+  change: CheckpointChange | undefined,
+): boolean {
+  if (change === undefined || change.since < 0) return sequence > latest;
+  return change.since === latest && read(texts, latest).writer === change.sinceWriter;
 }
 
 function read(texts: ReadonlyMap<number, string>, sequence: number): CheckpointRecord {

@@ -51,18 +51,6 @@ export function testChanges(test: Test): void {
     await assertStored(other, [next, kept, first]);
   });
 
-  test("a change whose base is gone is no obstacle to the whole record", async (store) => {
-    const first = makeRecord({ state: { list: manyItems("kept") } });
-    const second = following(first, { state: withField(first.state, "a", 1) });
-    const third = following(second, { state: withField(second.state, "b", 2) });
-    await store.checkpointer.save(first);
-    await store.checkpointer.save(second, changeBetween(first, second));
-    await (await store.again()).deleteRun("pipeline", "run");
-    await store.checkpointer.save(third, changeBetween(second, third));
-    await assertStored(store.checkpointer, [third]);
-    await assertStored(await store.again(), [third]);
-  });
-
   test("a change is refused as its whole record would be", async ({ checkpointer }) => {
     const first = makeRecord({ state: { list: manyItems("first") } });
     const second = following(first, { writer: "winner", state: withField(first.state, "a", 1) });

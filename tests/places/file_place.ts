@@ -1,0 +1,27 @@
+import { filesBelow } from "../file_probes.ts";
+import type { Place } from "./place.ts";
+
+/** A checkpoint, or the one head of a run. */
+const KEPT = /^[^/]+\/(?<run>[^/]+)\/(?:\d{6,}_.*\.json|(?<head>\.head-\d+))$/;
+
+/** A folder. */
+export async function filePlace(): Promise<Place> {
+  const where = await Deno.makeTempDir({ prefix: "firefly-place-" });
+  return {
+    address: { backend: "file", where },
+    async strays() {
+      const paths = await filesBelow(where);
+      const heads = Map.groupBy(paths, (path) => {
+        const { run, head } = KEPT.exec(path)?.groups ?? {};
+        return head === undefined ? undefined : run;
+      });
+      heads.delete(undefined);
+      return [
+        ...paths.filter((path) => !KEPT.test(path)),
+        ...[...heads.values()].flatMap((paths) => paths.slice(1)),
+      ];
+    },
+    contents: () => filesBelow(where),
+    [Symbol.asyncDispose]: () => Deno.remove(where, { recursive: true }),
+  };
+}
