@@ -11,7 +11,7 @@ import type { Json, JsonObject } from "./json.ts";
 
 /**
  * The stored form of a change; what is empty, or as it mostly is, is left out. Pipeline, run,
- * version, writer and lease are those of the whole record that the chain of changes begins with.
+ * versions, writer and lease are those of the whole record that the chain of changes begins with.
  */
 export interface StoredChange {
   readonly sequence: number;
@@ -176,11 +176,12 @@ function applyStored(
   }
   chain.sequence = change.sequence;
   chain.steps = change.steps ?? chain.steps + 1;
-  const { version, pipelineName, runId, writer, leaseMs } = base;
+  const { version, pipelineName, pipelineVersion, runId, writer, leaseMs } = base;
   const { status = "running" } = change;
   chain.fold.apply({
     version,
     pipelineName,
+    pipelineVersion,
     runId,
     sequence: change.sequence,
     nodeId: change.node_id,
@@ -235,11 +236,11 @@ function fromStoredTask(task: StoredTask): TaskRecord {
 function outcomeOf(task: TaskOutcomeRecord): TaskOutcomeRecord {
   switch (task.status) {
     case "finished":
-      return { status: "finished", update: task.update };
+      return { status: "finished", update: task.update, rejected: task.rejected };
     case "paused":
-      return { status: "paused", reason: task.reason, pause: task.pause };
+      return { status: "paused", reason: task.reason, pause: task.pause, entry: task.entry };
     case "pending":
-      return { status: "pending" };
+      return { status: "pending", reentry: task.reentry };
   }
 }
 
