@@ -29,7 +29,7 @@ import { type OwnConnection, ownConnection } from "./redis_connection.ts";
 import { isPassing, reasonOf, RedisError } from "./redis_error.ts";
 import { placeOfPipeline, placeOfRun, type RunPlace } from "./redis_keys.ts";
 import { listRuns } from "./redis_listing.ts";
-import { DELETE, TOUCH } from "./redis_lua.ts";
+import { TOUCH } from "./redis_lua.ts";
 import { adopt, oldRecordsOf, removeUnknown } from "./redis_old_records.ts";
 import {
   checkKeyPrefix,
@@ -39,6 +39,7 @@ import {
 } from "./redis_options.ts";
 import { HISTORY, LATEST } from "./redis_read_lua.ts";
 import { historyOf, latestOf } from "./redis_records.ts";
+import { DELETE, TRIM } from "./redis_remove_lua.ts";
 import { saveChange, saveWhole, writerText } from "./redis_saves.ts";
 import { type RunScript, runScript, textOf, textsOf } from "./redis_script.ts";
 import { parseUrl } from "./redis_url.ts";
@@ -58,8 +59,8 @@ export type {
 /** Whole checkpoints that `history` reads at a time, and how many bytes are enough. */
 const HISTORY_PAGE = ["100", "4000000"];
 
-/** Whole checkpoints that are deleted at a time. */
-const DELETE_PAGE = "1000";
+/** Whole checkpoints that are removed at a time. */
+const REMOVE_PAGE = "1000";
 
 /**
  * Keeps runs in Redis 6.2 or newer, Valkey, or what speaks as they do. Every save and every load of
@@ -118,8 +119,8 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
   /**
    * Stores one checkpoint: whole, or as a change where that is much less.
    *
-   * @throws {CheckpointConflictError} If another writer saved this sequence, or a later one is
-   * stored.
+   * @throws {CheckpointConflictError} If another writer saved this sequence, a later one is stored,
+   * or what is changed is not the latest.
    * @throws {RedisError} If Redis refused it or could not be reached.
    */
   async save(record: CheckpointRecord, change?: CheckpointChange): Promise<void> {
@@ -133,10 +134,11 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
       // Where a change was refused, the whole record tells why.
       this.#chains.forget(record.pipelineName, record.runId);
       const text = recordToText(record);
-      let answer = await saveWhole(saving, record, text, "");
+      const whole = { record, text, upon: change };
+      let answer = await saveWhole(saving, whole, "");
       if (answer === "unknown") {
         await adopt(run, place, this.#ttl);
-        answer = await saveWhole(saving, record, text, "anew");
+        answer = await saveWhole(saving, whole, "anew");
       }
       if (answer !== "saved") throw new CheckpointConflictError(record);
       this.#chains.savedWhole(record, text.length);
@@ -205,7 +207,7 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
       const keys = [index, runs, expiring, raw.runs] as const;
       let answer: string | undefined;
       do {
-        answer = textOf(await run(DELETE, keys, [raw.member, member, DELETE_PAGE]));
+        answer = textOf(await run(DELETE, keys, [raw.member, member, REMOVE_PAGE]));
       } while (answer === "more");
       if (answer === "unknown") await removeUnknown(run, place);
     });
@@ -216,6 +218,18 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
     return await this.#call("touch a run", async (run) => {
       const { keys: { index } } = await placeOfRun(this.#keyPrefix, pipelineName, runId);
       return textOf(await run(TOUCH, [index], [writerText(writer)])) === "touched";
+    });
+  }
+
+  /**
+   * Removes checkpoints of a run below a sequence, some at a time; what the others need stays. Knows
+   * only of runs that were saved from here.
+   */
+  async trim(pipelineName: string, runId: string, below: number): Promise<number> {
+    return await this.#call("trim a run", async (run) => {
+      const { keys: { index } } = await placeOfRun(this.#keyPrefix, pipelineName, runId);
+      const least = String(Math.min(below, Number.MAX_SAFE_INTEGER));
+      return Number(textOf(await run(TRIM, [index], [least, REMOVE_PAGE])));
     });
   }
 

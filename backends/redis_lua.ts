@@ -16,9 +16,9 @@ import { makeScript } from "./redis_script.ts";
  *
  * Keys: index, checkpoint, runs, expiring, and where they differ from ours, the runs of the Python
  * framework. Arguments: sequence, writer, status, time to live in milliseconds or `""`, text,
- * summary, `"anew"` where the run is known to be new or `""`, and the run's raw id; what is empty at
- * the end may be left out. Answers `saved`, `conflict`, or `unknown` where an older store has to be
- * searched first.
+ * sequence and writer of the checkpoint upon which alone it may be saved or `""`, summary, `"anew"`
+ * where the run is known to be new or `""`, and the run's raw id; what is empty at the end may be
+ * left out. Answers `saved`, `conflict`, or `unknown` where an older store has to be searched first.
  *
  * Everything is checked before the first write, and that is a SET: it is refused when memory is
  * full, and after a first write nothing is. What is older than the latest checkpoint gets no longer
@@ -31,7 +31,7 @@ import { makeScript } from "./redis_script.ts";
  */
 export const SAVE = makeScript(`
 local index, checkpoint, runs, expiring, rawRuns = unpack(KEYS)
-local sequence, writer, status, ttl, text, summary, anew, rawMember = unpack(ARGV)
+local sequence, writer, status, ttl, text, since, sinceWriter, summary, anew, rawMember = unpack(ARGV)
 local run = string.sub(index, 1, -1 - #'index')
 local pipeline = string.sub(runs, 1, -1 - #'runs')
 local entry = string.sub(checkpoint, #run + 1)
@@ -48,13 +48,17 @@ if not isAwaited or type(count) == 'table' then
 end
 
 local number, stored, last, base = tonumber(sequence), tonumber(latest[1] or nil), latest[2], latest[5]
+local isUpon = (since or '') ~= ''
 if stored then
-  if number < stored or (number == stored and writer ~= latest[3]) then return 'conflict' end
+  local isNext = number > stored
+    and (not isUpon or since == latest[1] and sinceWriter == latest[3])
+  if not isNext and (number ~= stored or writer ~= latest[3]) then return 'conflict' end
 elseif (anew or '') == '' and (number > 0 or redis.call('ZSCORE', runs, member)
     or rawRuns and redis.call('ZSCORE', rawRuns, rawMember)) then
   ${STANDING}
   if standing(index) == 'unknown' then return 'unknown' end
 end
+if not stored and isUpon then return 'conflict' end
 
 local clock = redis.call('TIME')
 local time = clock[1] + clock[2] / 1000000
@@ -186,50 +190,4 @@ if latest[2] ~= '' then
   end
 end
 return 'touched'
-`);
-
-/**
- * Removes runs from the sorted sets that are gone and were not saved since. Keys: runs, expiring.
- * Arguments: each member and the score that it had.
- */
-export const FORGET = makeScript(`
-local pipeline = string.sub(KEYS[1], 1, -1 - #'runs')
-for i = 1, #ARGV, 2 do
-  local score = redis.call('ZSCORE', KEYS[1], ARGV[i])
-  if score and tonumber(score) == tonumber(ARGV[i + 1])
-      and redis.call('EXISTS', pipeline .. ARGV[i] .. ':index') == 0 then
-    redis.call('ZREM', KEYS[1], ARGV[i])
-    redis.call('ZREM', KEYS[2], ARGV[i])
-  end
-end
-return 'forgotten'
-`);
-
-/**
- * Removes a run, from the oldest checkpoint on: until the last call, what is left is a run. Keys:
- * index, runs, expiring, and the runs of the Python framework. Arguments: the run's member there and
- * here, how many whole checkpoints at a time. Answers `more` as long as there is more, then what the run's standing
- * was.
- */
-export const DELETE = makeScript(`
-${STANDING}
-local index, runs, expiring, rawRuns = unpack(KEYS)
-local run, was = string.sub(index, 1, -1 - #'index'), standing(index)
-local ends = redis.call('HMGET', index, 'base', 'oldest')
-local at = ends[2]
-for left = tonumber(ARGV[3]), 0, -1 do
-  if not at then break end
-  if left == 0 then
-    redis.call('HSET', index, 'oldest', at)
-    return 'more'
-  end
-  local found = redis.call('HMGET', index, at, '>' .. at)
-  redis.call('UNLINK', run .. (found[1] or ''), run .. 'changes:' .. at)
-  at = at ~= ends[1] and (found[2] or string.format('%.0f', at + 1))
-end
-redis.call('UNLINK', index)
-redis.call('ZREM', rawRuns, ARGV[1])
-redis.call('ZREM', runs, ARGV[2])
-redis.call('ZREM', expiring, ARGV[2])
-return was
 `);

@@ -5,7 +5,7 @@
  */
 
 import type { PlannedChange } from "../pipeline/chain.ts";
-import type { CheckpointRecord } from "../pipeline/checkpointer.ts";
+import type { CheckpointChange, CheckpointRecord } from "../pipeline/checkpointer.ts";
 import type { RunPlace } from "./redis_keys.ts";
 import { CHANGE, SAVE } from "./redis_lua.ts";
 import { encodeName, entryOf } from "./redis_names.ts";
@@ -22,23 +22,33 @@ export interface Saving {
   readonly ttl: string;
 }
 
+/** A checkpoint to be saved whole. */
+export interface WholeCheckpoint {
+  /** The record. */
+  readonly record: CheckpointRecord;
+  /** The record as text. */
+  readonly text: string;
+  /** The checkpoint upon which alone it may be saved, unless that is another run's. */
+  readonly upon: Pick<CheckpointChange, "since" | "sinceWriter"> | undefined;
+}
+
 /**
  * Saves a whole checkpoint; comes back with `saved`, `conflict`, or `unknown` where an older store
  * has to be searched first.
  *
- * @param text The record as text.
  * @param anew Whether that search was made.
  */
 export async function saveWhole(
   { run, place: { keys, raw }, ttl }: Saving,
-  record: CheckpointRecord,
-  text: string,
+  { record, text, upon }: WholeCheckpoint,
   anew: "anew" | "",
 ): Promise<string | undefined> {
   const node = encodeName(record.nodeId);
   const entry = entryOf(record.sequence, typeof node === "string" ? node : await node);
   const { index, runs, expiring } = keys;
   const args = [String(record.sequence), writerText(record.writer), record.status, ttl, text];
+  const isUpon = upon !== undefined && upon.since >= 0;
+  args.push(...isUpon ? [String(upon.since), writerText(upon.sinceWriter)] : ["", ""]);
   const summary = summaryOf(record, text);
   const isPlain = keys.run === raw.run;
   if (summary !== "" || anew !== "" || !isPlain) args.push(summary, anew, raw.member);
