@@ -50,6 +50,7 @@ export {
   type PauseRecord,
   type PendingEdge,
   RecordVersionError,
+  type ReentryRecord,
   type ResumeRecord,
   type RunStatus,
   type RunSummary,
@@ -71,9 +72,6 @@ export {
   type NodeFunction,
   type NodeOptions,
   type OneOrMany,
-  type Pause,
-  pause,
-  type PauseOptions,
   type PipelineDefinition,
   type Reducer,
   type ReducerInput,
@@ -108,6 +106,14 @@ export type { CheckpointHead } from "./pipeline/record_fold.ts";
 export type { HistoryEntry } from "./pipeline/history.ts";
 export type { Json, JsonObject } from "./pipeline/json.ts";
 export {
+  type Pause,
+  pause,
+  type PauseAnswer,
+  type PauseOptions,
+  rejected,
+  type Rejection,
+} from "./pipeline/pause.ts";
+export {
   definePipeline,
   type ForkOptions,
   type InvokeOptions,
@@ -131,4 +137,8 @@ export {
   type StandardSchema,
   unchecked,
 } from "./pipeline/schema.ts";
+export { SubPipelineError, type SubPipelinePause } from "./pipeline/run_inside.ts";
+export { subPipeline, type SubPipelineOptions, type UpdateValue } from "./pipeline/sub_pipeline.ts";
 export type { Topology, TopologyEdge } from "./pipeline/topology.ts";
+export { MigrationError, PipelineVersionError } from "./pipeline/version_errors.ts";
+export type { Migration, Migrations } from "./pipeline/versions.ts";

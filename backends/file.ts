@@ -20,10 +20,18 @@ import { type StoredChange, writerMark } from "../pipeline/stored_change.ts";
 import { clockOf, dropLease, idleMsOf, noteAlive } from "./file_lease.ts";
 import { historyIn, latestIn, summaryIn } from "./file_load.ts";
 import { encodeName, nameOf, rawName } from "./file_names.ts";
-import { type PublishedHead, saveIn } from "./file_save.ts";
+import { saveIn } from "./file_save.ts";
 import { trimIn } from "./file_trim.ts";
 import { newestMark, type RunFolder } from "./file_stored.ts";
-import { exists, listFolders, makeTurns, reasonOf, syncFolder } from "./file_system.ts";
+import {
+  exists,
+  listFolders,
+  makeTurns,
+  reasonOf,
+  removeIfEmpty,
+  syncFolder,
+} from "./file_system.ts";
+import type { FileMark, PublishedHead } from "./file_upon.ts";
 
 /** A file that should be a checkpoint and is none; it was passed over. */
 export interface FileWarning {
@@ -101,13 +109,19 @@ export class FileCheckpointer implements Checkpointer {
     const folder = await this.#runFolder(record.pipelineName, record.runId);
     const published = this.#lastSaved;
     this.#lastSaved = undefined;
+    let file: FileMark | undefined;
     try {
-      await this.#saveIn(folder, record, change, published);
+      file = await this.#saveIn(folder, record, change, published);
     } catch (cause) {
-      if (cause instanceof CheckpointConflictError) throw cause;
+      if (cause instanceof CheckpointConflictError) {
+        // The folder was made for nothing, where its run was deleted.
+        removeIfEmpty(folder.path);
+        throw cause;
+      }
       throw new Error(`Cannot write to ${folder.path}: ${reasonOf(cause)}`, { cause });
     }
-    this.#lastSaved = { path: folder.path, sequence: record.sequence };
+    const { sequence, writer } = record;
+    this.#lastSaved = file && { path: folder.path, sequence, writer, file };
     const isOver = record.status !== "running" && this.#touched.delete(folder.path);
     // Whoever claims a run clears away what a dead worker left.
     if (isOver || record.resume !== undefined) dropLease(folder.path);
@@ -118,18 +132,21 @@ export class FileCheckpointer implements Checkpointer {
     record: CheckpointRecord,
     change: CheckpointChange | undefined,
     published: PublishedHead | undefined,
-  ): Promise<void> {
-    const common = { record, sync: this.#sync, published };
+  ): Promise<FileMark | undefined> {
+    const common = { record, change, sync: this.#sync, published };
     const planned = this.#chains.plan(record, change);
     if (planned !== undefined && planned.since === record.sequence - 1) {
       const text = planned.text + "\n";
-      if (await saveIn(folder, { ...common, text, isChange: true })) {
-        return this.#chains.savedChange(record, planned);
+      const file = await saveIn(folder, { ...common, text, isChange: true });
+      if (file !== undefined) {
+        this.#chains.savedChange(record, planned);
+        return file;
       }
     }
     const text = recordToText(record) + "\n";
-    await saveIn(folder, { ...common, text, isChange: false });
+    const file = await saveIn(folder, { ...common, text, isChange: false });
     this.#chains.savedWhole(record, text.length);
+    return file;
   }
 
   /** Yields the checkpoint with the highest sequence; files that are no checkpoints are told. */

@@ -45,8 +45,22 @@ export async function takeHead(
 export async function releaseHead(folder: RunFolder, sequence: number): Promise<boolean> {
   const names = countNames(headPath(folder, sequence));
   if (names === undefined) return false;
-  if (names < 2) await publish(folder, sequence);
+  if (names < 2) {
+    if (await isLate(folder, sequence)) return dropHead(folder, sequence) && false;
+    await publish(folder, sequence);
+  }
   return dropHead(folder, sequence);
+}
+
+/** Whether a head is of one who came too late, and died: another writer's checkpoint is named. */
+async function isLate(folder: RunFolder, sequence: number): Promise<boolean> {
+  const writer = await writerOf(folder, headCandidate(sequence));
+  for (const named of listFolder(folder.path).checkpoints) {
+    if (named.sequence !== sequence) continue;
+    const owner = await writerOf(folder, named);
+    if (owner !== undefined && owner !== writer) return true;
+  }
+  return false;
 }
 
 /** Removes a head; whether it was there. */

@@ -5,7 +5,11 @@
  */
 
 import { join } from "@std/path";
-import { CheckpointConflictError, type CheckpointRecord } from "../pipeline/checkpointer.ts";
+import {
+  type CheckpointChange,
+  CheckpointConflictError,
+  type CheckpointRecord,
+} from "../pipeline/checkpointer.ts";
 import { writerOf } from "./file_chains.ts";
 import {
   clearTheWay,
@@ -19,14 +23,13 @@ import {
 import { checkpointName } from "./file_names.ts";
 import type { RunFolder } from "./file_stored.ts";
 import { type Draft, listFolder, removeIfThere, writeDraft } from "./file_system.ts";
-
-/** A head that is known to have its second name. */
-export interface PublishedHead {
-  /** Path of the folder. */
-  readonly path: string;
-  /** Its sequence. */
-  readonly sequence: number;
-}
+import {
+  type FileMark,
+  isStillThere,
+  isUpon,
+  markOfFile,
+  type PublishedHead,
+} from "./file_upon.ts";
 
 /** A checkpoint to be saved. */
 export interface Save {
@@ -34,7 +37,9 @@ export interface Save {
   readonly record: CheckpointRecord;
   /** What is written. */
   readonly text: string;
-  /** Whether that is a change of the checkpoint before it. */
+  /** What the record changes, where it is known to change another one. */
+  readonly change: CheckpointChange | undefined;
+  /** Whether the change is what is written. */
   readonly isChange: boolean;
   /** Whether it has to be on the disk. */
   readonly sync: boolean;
@@ -52,17 +57,21 @@ export interface Save {
  * then on the disk, and with them all that was done to the folders before. When the power fails
  * earlier, the file may have its names and not its data: it was never saved, and is passed over.
  *
- * @returns Whether it was saved: a change is not, where what it changes is not the latest head.
- * @throws {CheckpointConflictError} If another writer saved this sequence, or a later one is there.
+ * @returns The file; nothing if it was not saved: a change is not, where what it changes is not the
+ * latest head.
+ * @throws {CheckpointConflictError} If another writer saved this sequence, a later one is there, or
+ * what is changed is not the latest.
  */
-export async function saveIn(folder: RunFolder, save: Save): Promise<boolean> {
+export async function saveIn(folder: RunFolder, save: Save): Promise<FileMark | undefined> {
   const { record, sync } = save;
   const checkpoint = checkpointName(record);
   const name = typeof checkpoint === "string" ? checkpoint : await checkpoint;
   const draft = writeDraft(folder.path, save.text);
+  let mark: FileMark;
   try {
-    if (!await place(folder, draft, name, save)) return false;
+    if (!await place(folder, draft, name, save)) return undefined;
     if (sync) await draft.file.sync();
+    mark = markOfFile(draft.file);
   } catch (error) {
     removeIfThere(draft.path);
     throw error;
@@ -70,7 +79,7 @@ export async function saveIn(folder: RunFolder, save: Save): Promise<boolean> {
     draft.file.close();
   }
   if (record.sequence === 0 || record.resume !== undefined) await sweep(folder, record.sequence);
-  return true;
+  return mark;
 }
 
 /** Gives a draft its names, against rivals; whether it has them. */
@@ -78,8 +87,16 @@ async function place(
   folder: RunFolder,
   draft: Draft,
   name: string,
-  { record, isChange, sync, published }: Save,
+  { record, change, isChange, sync, published }: Save,
 ): Promise<boolean> {
+  const before = record.sequence - 1;
+  const isNext = published?.path === folder.path && published.sequence === before &&
+    (change === undefined || published.writer === change.sinceWriter) &&
+    isStillThere(folder, published);
+  // While the draft has its name, the folder is the one that is looked into here.
+  if (!isNext && change !== undefined && change.since >= 0) {
+    if (!await isUpon(folder, record, change)) throw new CheckpointConflictError(record);
+  }
   if (!await takeHead(folder, draft.path, record)) {
     if (isChange) removeIfThere(draft.path);
     else await repeat(folder, draft, name, record, sync);
@@ -88,10 +105,7 @@ async function place(
   removeIfThere(draft.path);
   // Whoever finds the head before this one knows that nothing newer is stored. Who does not (a gap,
   // the Python framework's files, or we are late) has to look.
-  const before = record.sequence - 1;
-  const isReleased = published?.path === folder.path && published.sequence === before
-    ? dropHead(folder, before)
-    : await releaseHead(folder, before);
+  const isReleased = isNext ? dropHead(folder, before) : await releaseHead(folder, before);
   if (!isReleased && isChange) {
     dropHead(folder, record.sequence);
     return false;

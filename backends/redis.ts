@@ -62,6 +62,9 @@ const HISTORY_PAGE = ["100", "4000000"];
 /** Whole checkpoints that are removed at a time. */
 const REMOVE_PAGE = "1000";
 
+/** For how long a deletion is remembered, in milliseconds: by then its worker has heard of it. */
+const DELETED_FOR = "3600000";
+
 /**
  * Keeps runs in Redis 6.2 or newer, Valkey, or what speaks as they do. Every save and every load of
  * the latest checkpoint is one round trip, and happens as a whole or not at all.
@@ -134,7 +137,7 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
       // Where a change was refused, the whole record tells why.
       this.#chains.forget(record.pipelineName, record.runId);
       const text = recordToText(record);
-      const whole = { record, text, upon: change };
+      const whole = { record, text, change };
       let answer = await saveWhole(saving, whole, "");
       if (answer === "unknown") {
         await adopt(run, place, this.#ttl);
@@ -207,7 +210,7 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
       const keys = [index, runs, expiring, raw.runs] as const;
       let answer: string | undefined;
       do {
-        answer = textOf(await run(DELETE, keys, [raw.member, member, REMOVE_PAGE]));
+        answer = textOf(await run(DELETE, keys, [raw.member, member, REMOVE_PAGE, DELETED_FOR]));
       } while (answer === "more");
       if (answer === "unknown") await removeUnknown(run, place);
     });

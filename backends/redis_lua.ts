@@ -15,10 +15,13 @@ import { makeScript } from "./redis_script.ts";
  * Saves a whole checkpoint.
  *
  * Keys: index, checkpoint, runs, expiring, and where they differ from ours, the runs of the Python
- * framework. Arguments: sequence, writer, status, time to live in milliseconds or `""`, text,
- * sequence and writer of the checkpoint upon which alone it may be saved or `""`, summary, `"anew"`
- * where the run is known to be new or `""`, and the run's raw id; what is empty at the end may be
- * left out. Answers `saved`, `conflict`, or `unknown` where an older store has to be searched first.
+ * framework. Arguments: sequence, writer, status, time to live in milliseconds or `""`, text, the
+ * writer of the checkpoint that is changed or `""`, summary, `"anew"` where the run is known to be new
+ * or `""`, and the run's raw id; what is empty at the end may be left out. Answers `saved`,
+ * `conflict`, or `unknown` where an older store has to be searched first.
+ *
+ * What is changed may be gone when the server restarted and forgot some or all of what it was told:
+ * then the run goes on. Not so where it was deleted, or begun anew by somebody else since.
  *
  * Everything is checked before the first write, and that is a SET: it is refused when memory is
  * full, and after a first write nothing is. What is older than the latest checkpoint gets no longer
@@ -31,7 +34,7 @@ import { makeScript } from "./redis_script.ts";
  */
 export const SAVE = makeScript(`
 local index, checkpoint, runs, expiring, rawRuns = unpack(KEYS)
-local sequence, writer, status, ttl, text, since, sinceWriter, summary, anew, rawMember = unpack(ARGV)
+local sequence, writer, status, ttl, text, upon, summary, anew, rawMember = unpack(ARGV)
 local run = string.sub(index, 1, -1 - #'index')
 local pipeline = string.sub(runs, 1, -1 - #'runs')
 local entry = string.sub(checkpoint, #run + 1)
@@ -48,17 +51,18 @@ if not isAwaited or type(count) == 'table' then
 end
 
 local number, stored, last, base = tonumber(sequence), tonumber(latest[1] or nil), latest[2], latest[5]
-local isUpon = (since or '') ~= ''
 if stored then
-  local isNext = number > stored
-    and (not isUpon or since == latest[1] and sinceWriter == latest[3])
-  if not isNext and (number ~= stored or writer ~= latest[3]) then return 'conflict' end
+  local isOwn = number == stored and writer == latest[3]
+  local isNext = number > stored and (upon == '' or upon == latest[3] or writer == latest[3])
+  if not isOwn and not isNext then return 'conflict' end
 elseif (anew or '') == '' and (number > 0 or redis.call('ZSCORE', runs, member)
     or rawRuns and redis.call('ZSCORE', rawRuns, rawMember)) then
   ${STANDING}
   if standing(index) == 'unknown' then return 'unknown' end
 end
-if not stored and isUpon then return 'conflict' end
+if not stored and upon ~= '' and redis.call('EXISTS', run .. 'deleted') == 1 then
+  return 'conflict'
+end
 
 local clock = redis.call('TIME')
 local time = clock[1] + clock[2] / 1000000

@@ -27,14 +27,15 @@ return 'forgotten'
 /**
  * Removes a run, from the oldest checkpoint on: until the last call, what is left is a run. Keys:
  * index, runs, expiring, and the runs of the Python framework. Arguments: the run's member there and
- * here, how many whole checkpoints at a time. Answers `more` as long as there is more, then what the run's standing
- * was.
+ * here, how many whole checkpoints at a time, and for how many milliseconds it is to be remembered
+ * that the run was deleted: a worker may be at it. Answers `more` as long as there is more, then what
+ * the run's standing was.
  */
 export const DELETE = makeScript(`
 ${STANDING}
 local index, runs, expiring, rawRuns = unpack(KEYS)
 local run, was = string.sub(index, 1, -1 - #'index'), standing(index)
-local ends = redis.call('HMGET', index, 'base', 'oldest')
+local ends = redis.call('HMGET', index, 'base', 'oldest', 'status')
 local at = ends[2]
 for left = tonumber(ARGV[3]), 0, -1 do
   if not at then break end
@@ -47,6 +48,7 @@ for left = tonumber(ARGV[3]), 0, -1 do
   at = at ~= ends[1] and (found[2] or string.format('%.0f', at + 1))
 end
 redis.call('UNLINK', index)
+if ends[3] and ends[3] ~= 'completed' then redis.call('SET', run .. 'deleted', '', 'PX', ARGV[4]) end
 redis.call('ZREM', rawRuns, ARGV[1])
 redis.call('ZREM', runs, ARGV[2])
 redis.call('ZREM', expiring, ARGV[2])

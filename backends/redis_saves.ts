@@ -28,8 +28,8 @@ export interface WholeCheckpoint {
   readonly record: CheckpointRecord;
   /** The record as text. */
   readonly text: string;
-  /** The checkpoint upon which alone it may be saved, unless that is another run's. */
-  readonly upon: Pick<CheckpointChange, "since" | "sinceWriter"> | undefined;
+  /** What it changes, if that is known. */
+  readonly change: Pick<CheckpointChange, "since" | "sinceWriter"> | undefined;
 }
 
 /**
@@ -40,15 +40,15 @@ export interface WholeCheckpoint {
  */
 export async function saveWhole(
   { run, place: { keys, raw }, ttl }: Saving,
-  { record, text, upon }: WholeCheckpoint,
+  { record, text, change }: WholeCheckpoint,
   anew: "anew" | "",
 ): Promise<string | undefined> {
   const node = encodeName(record.nodeId);
   const entry = entryOf(record.sequence, typeof node === "string" ? node : await node);
   const { index, runs, expiring } = keys;
-  const args = [String(record.sequence), writerText(record.writer), record.status, ttl, text];
-  const isUpon = upon !== undefined && upon.since >= 0;
-  args.push(...isUpon ? [String(upon.since), writerText(upon.sinceWriter)] : ["", ""]);
+  const upon = change === undefined || change.since < 0 ? "" : writerText(change.sinceWriter);
+  const { sequence, writer, status } = record;
+  const args = [String(sequence), writerText(writer), status, ttl, text, upon];
   const summary = summaryOf(record, text);
   const isPlain = keys.run === raw.run;
   if (summary !== "" || anew !== "" || !isPlain) args.push(summary, anew, raw.member);

@@ -8,14 +8,16 @@ import { type Call, type Caller, claim, makeRun, working } from "./calls.ts";
 import type { Checkpointer, CheckpointRecord, PendingEdge, ResumeRecord } from "./checkpointer.ts";
 import { encode } from "./codec.ts";
 import { encodingFor } from "./encoded_state.ts";
-import { label, type RunName, RunNotFoundError } from "./errors.ts";
+import { label, type PendingPause, type RunName, RunNotFoundError } from "./errors.ts";
 import type { Json } from "./json.ts";
+import { upToDate } from "./migration.ts";
 import type { Plan } from "./plan.ts";
 import { CANCEL_NODE_ID } from "./planned_node.ts";
-import { findPause, refuseUnknownNodes, restoreState } from "./restore.ts";
+import { reenter } from "./reentry.ts";
+import { findPause, reenteredBy, refuseUnknownNodes, restoreState } from "./restore.ts";
 import type { RunResult } from "./result.ts";
 import { resultBase, saveRun } from "./run.ts";
-import { parseAnswer } from "./schema.ts";
+import { parseAnswer, type StandardSchema } from "./schema.ts";
 
 /** An approval, as far as its answer is concerned. */
 export interface AnswerRequest {
@@ -48,11 +50,26 @@ export async function acceptAnswer<State extends object>(
         "approvePause: true with the answer",
     );
   }
-  const { node } = findPause(record, pauseId, "approve");
-  const schema = plan.nodes.get(node)?.answer;
+  const pause = findPause(record, pauseId, "approve");
+  const { node } = pause;
+  const schema = answerSchema(plan, pause);
   const parsed = schema === undefined ? answer : await parseAnswer(schema, answer, node, plan.name);
   if (parsed === undefined) return undefined;
   return encodingFor(() => label(name), () => encode(parsed, "answer"));
+}
+
+/** The shape of the answer to a pause, if its node asks for one. */
+export function answerSchema<State extends object>(
+  plan: Plan<State>,
+  pause: PendingPause,
+): StandardSchema | undefined {
+  const answer = plan.nodes.get(pause.node)?.answer;
+  return answer === undefined || isSchema(answer) ? answer : answer(pause);
+}
+
+/** Schemas of some libraries are functions too. */
+function isSchema(answer: object): answer is StandardSchema {
+  return "~standard" in answer;
 }
 
 /** A rejection. */
@@ -77,27 +94,42 @@ export async function rejectPause<State extends object>(
   call: Call<State>,
 ): Promise<RunResult<State>> {
   const { plan } = caller;
-  const record = await checkpointer.loadLatest(name.pipelineName, name.runId);
-  if (record === undefined) throw new RunNotFoundError(name, "reject a pause of");
+  const loaded = await checkpointer.loadLatest(name.pipelineName, name.runId);
+  if (loaded === undefined) throw new RunNotFoundError(name, "reject a pause of");
+  const record = await upToDate(plan, loaded);
   const { id, node } = findPause(record, pauseId, "reject");
   refuseUnknownNodes(plan, record);
   const state = restoreState<State>(record);
-  const run = makeRun(caller, name, call, { state, checkpointer, base: { record, state } });
-  const goesOn = plan.rejections.has(node);
-  run.pendingEdges = record.pendingEdges.flatMap((edge): readonly PendingEdge[] => {
-    if (edge.pause?.id !== id) return [edge];
-    return goesOn ? [{ node: edge.node, visit: edge.visit, rejected: true }] : [];
-  });
-  const resume: ResumeRecord = {
+  const base = { record, state, stored: loaded };
+  const run = makeRun(caller, name, call, { state, checkpointer, base });
+  const said = {
     at: new Date().toISOString(),
-    approved: [],
-    rejected: [id],
     ...(reason !== undefined && { reason }),
     ...(by !== undefined && { by }),
   };
+  const reentered = reenteredBy(record.pendingEdges, id);
+  const goesOn = reentered !== undefined || plan.rejections.has(node);
+  if (reentered === undefined) {
+    run.pendingEdges = withRejected(record.pendingEdges, id, goesOn);
+  } else {
+    run.pendingEdges = [];
+    run.step = reenter(run.step, reentered, { ...said, rejected: true });
+  }
+  const resume: ResumeRecord = { ...said, approved: [], rejected: [id] };
   return await working(run, call, true, async () => {
     if (goesOn) return await claim(run, { resume });
     await saveRun(run, CANCEL_NODE_ID, "cancelled", { resume });
     return { ...resultBase(run), status: "cancelled" };
+  });
+}
+
+function withRejected(
+  pendingEdges: readonly PendingEdge[],
+  id: string,
+  goesOn: boolean,
+): readonly PendingEdge[] {
+  return pendingEdges.flatMap((edge): readonly PendingEdge[] => {
+    if (edge.pause?.id !== id) return [edge];
+    return goesOn ? [{ node: edge.node, visit: edge.visit, rejected: true }] : [];
   });
 }

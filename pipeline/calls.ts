@@ -27,15 +27,19 @@ import { deepFreeze, freezeState } from "./freeze.ts";
 import { isAlive, keepingLease } from "./lease.ts";
 import { fail, followEdges, pausedResult, runSteps, statusOf } from "./loop.ts";
 import { checkFields } from "./outcome.ts";
+import { makeHost } from "./host.ts";
+import { upToDate } from "./migration.ts";
 import { makePace } from "./pace.ts";
 import type { Plan } from "./plan.ts";
+import { FORK_NODE_ID, RESUME_NODE_ID, START_NODE_ID } from "./planned_node.ts";
 import type { HistoryOption } from "./prune.ts";
-import { escapeName, FORK_NODE_ID, RESUME_NODE_ID, START_NODE_ID } from "./planned_node.ts";
-import { makeRecorder } from "./recorder.ts";
+import { makeRecorder, type RecorderBase } from "./recorder.ts";
+import { reenter } from "./reentry.ts";
 import { fold } from "./fold.ts";
 import {
   type Approval,
   approve,
+  type Approved,
   refuseUnknownNodes,
   restoreState,
   restoreStep,
@@ -44,6 +48,8 @@ import {
 import type { RunResult } from "./result.ts";
 import { makeStep, NO_STEP, type Run, type SaveDetails, saveRun, settleRun } from "./run.ts";
 import { parseInput } from "./schema.ts";
+import { cancelHeldBy } from "./sub_runs.ts";
+import { taskIdPrefix } from "./task_id.ts";
 
 /** What all calls of one pipeline share. */
 export interface Caller<State extends object> {
@@ -138,15 +144,16 @@ interface Origin {
   readonly forkedFrom?: CheckpointRecord["forkedFrom"];
 }
 
-/** Goes on with a run as it was loaded. */
+/** Goes on with a run as it was loaded, after bringing it up to date. */
 export async function goOn<State extends object>(
   caller: Caller<State>,
   checkpointer: Checkpointer,
-  record: CheckpointRecord,
+  loaded: CheckpointRecord,
   request: ResumeRequest & Origin,
   call: Call<State>,
 ): Promise<RunResult<State>> {
   const { plan } = caller;
+  const record = await upToDate(plan, loaded);
   const name = { pipelineName: record.pipelineName, runId: record.runId };
   const state = restoreState<State>(record);
   if (record.status === "completed" && request.forkedFrom === undefined) {
@@ -157,22 +164,26 @@ export async function goOn<State extends object>(
   }
   refuseUnknownNodes(plan, record);
   const answer = await acceptAnswer(plan, record, request);
-  const { approved, pendingEdges } = request.forkedFrom === undefined
+  const { approved, pendingEdges, reentered }: Approved = request.forkedFrom === undefined
     ? approve(record, { ...request, answer })
     : { approved: [], pendingEdges: record.pendingEdges };
   const run = makeRun(caller, name, call, {
     state: updated(plan, state, request),
     checkpointer,
-    base: { record, state },
+    base: { record, state, stored: loaded },
   });
-  run.pendingEdges = pendingEdges;
-  run.recoveries = request.recoveries ?? run.recoveries;
-  const { by, update, forkedFrom } = request;
-  const resume: ResumeRecord = {
-    at: new Date().toISOString(),
-    approved,
+  const { by, update, forkedFrom, approvedAt: at = new Date().toISOString() } = request;
+  const said = {
+    at,
     ...(answer !== undefined && { answer }),
     ...(by !== undefined && { by }),
+  };
+  run.pendingEdges = pendingEdges;
+  if (reentered !== undefined) run.step = reenter(run.step, reentered, said);
+  run.recoveries = request.recoveries ?? run.recoveries;
+  const resume: ResumeRecord = {
+    ...said,
+    approved,
     ...(update !== undefined && { update: encodeFields(update, "state", () => label(name)) }),
   };
   return await working(run, call, true, () => claim(run, { resume, forkedFrom }));
@@ -237,7 +248,7 @@ export function makeRun<State extends object>(
   from: {
     readonly state: State;
     readonly checkpointer: Checkpointer | undefined;
-    readonly base?: { readonly record: CheckpointRecord; readonly state: object };
+    readonly base?: RecorderBase;
   },
 ): Run<State> {
   const { plan, recursionLimit, concurrency, drained } = caller;
@@ -246,11 +257,15 @@ export function makeRun<State extends object>(
   const record = base?.record;
   const control = new AbortController();
   const onFailure = (error: unknown) => control.abort(error);
-  const taskIdPrefix = `${escapeName(plan.name)}/${escapeName(runId)}/`;
+  const { version } = plan.versions;
+  const pipelineVersion = record === undefined ? version : record.pipelineVersion;
+  const saving = { run: name, pipelineVersion, onEvent, onFailure, base };
+  const recorder = checkpointer && makeRecorder({ ...caller, checkpointer, ...saving });
+  const host = makeHost(checkpointer, recorder, drained.signal);
+  const { signal } = control;
   return {
-    runner: { plan, runId, taskIdPrefix, signal: control.signal, onEvent },
-    recorder: checkpointer &&
-      makeRecorder({ ...caller, checkpointer, run: name, onEvent, onFailure, base }),
+    runner: { plan, runId, taskIdPrefix: taskIdPrefix(name), signal, onEvent, host },
+    recorder,
     control,
     draining: drained.signal,
     pace: makePace(),
@@ -280,6 +295,7 @@ export async function working<State extends object>(
   try {
     emit(onEvent, { type: "runStarted", runId, resumed });
     const result = await leased(run, work);
+    if (result.status === "cancelled") await cancelHeldBy(run);
     emit(onEvent, { type: "runEnded", runId, result });
     return result;
   } catch (error) {

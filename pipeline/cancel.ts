@@ -10,10 +10,11 @@ import { type RunName, RunNotFoundError } from "./errors.ts";
 import { CANCEL_NODE_ID } from "./planned_node.ts";
 import { restoreState } from "./restore.ts";
 import { saveRun, settleRun } from "./run.ts";
+import { cancelSubRuns } from "./sub_runs.ts";
 
 /**
  * Saves that a run is cancelled, which takes it from whoever is at it: that worker hears of it at its
- * next heartbeat or save.
+ * next heartbeat or save. What an older version stored is not migrated for that.
  *
  * @returns What the run is doing now: `cancelled`, or `completed` if it was so already.
  * @throws {RunNotFoundError} If there is no such run.
@@ -28,13 +29,19 @@ export async function cancelRun<State extends object>(
     const record = await checkpointer.loadLatest(name.pipelineName, name.runId);
     if (record === undefined) throw new RunNotFoundError(name, "cancel");
     const { status } = record;
-    if (status === "cancelled" || status === "completed") return status;
+    if (status === "completed") return status;
+    if (status === "cancelled") {
+      await cancelSubRuns(caller.plan, checkpointer, name, record.tasks, by);
+      return status;
+    }
     const state = restoreState<State>(record);
     const run = makeRun(caller, name, {}, { state, checkpointer, base: { record, state } });
     const resume = { at: new Date().toISOString(), approved: [], ...(by !== undefined && { by }) };
     try {
       await saveRun(run, CANCEL_NODE_ID, "cancelled", { resume });
       await settleRun(run);
+      // First the run itself, so that it does not take the end of a task's run for a failure.
+      await cancelSubRuns(caller.plan, checkpointer, name, record.tasks, by);
       return "cancelled";
     } catch (error) {
       // Its worker saved a step meanwhile.

@@ -92,6 +92,8 @@ export function makeChains(
     plan(record, change) {
       const chain = chains.get(keyOf(record.pipelineName, record.runId));
       if (chain === undefined || change === undefined) return undefined;
+      // Only the claim of a new writer renames, and that is whole.
+      if (change.replacesCompletedNodes) return undefined;
       const follows = change.since === chain.last && record.sequence > chain.last &&
         record.writer === chain.writer && record.leaseMs === chain.leaseMs;
       // Whoever loads reads the chain from its beginning.

@@ -30,17 +30,25 @@ export type TaskRecord =
     readonly node: string;
     /** 1 for the node's first visit in this run, 2 for the next one. */
     readonly visit: number;
+    /** The node's name when the task was made, where it was renamed since: its task id keeps it. */
+    readonly begunAs?: string;
     /** The encoded payload of a `send`; absent for tasks that an edge named. */
     readonly payload?: JsonObject;
     /** The encoded answer that came with the approval which led to it. */
     readonly answer?: Json;
   }
   & (
-    | { readonly status: "pending" }
+    | {
+      readonly status: "pending";
+      /** The answer to its pause that sent it back into its node. */
+      readonly reentry?: ReentryRecord;
+    }
     | {
       readonly status: "finished";
       /** The encoded update, not yet folded into the state. */
       readonly update: JsonObject;
+      /** Whether the node ended as rejected. */
+      readonly rejected?: boolean;
     }
     | {
       readonly status: "paused";
@@ -48,10 +56,33 @@ export type TaskRecord =
       readonly reason: string;
       /** What else it said of that. */
       readonly pause?: PauseDetails;
+      /** Set if the pause re-enters its node: 1 where it was the first entry that paused. */
+      readonly entry?: number;
     }
   );
 
-/** A finished visit, already folded into the state, whose edge has not been asked yet. */
+/** The answer to a pause that re-enters its node. */
+export interface ReentryRecord {
+  /** Which entry into the node it leads to: 2 after the first pause. */
+  readonly entry: number;
+  /** The pause that was answered. */
+  readonly pause: PauseRecord;
+  /** Whether it was rejected; approved if absent. */
+  readonly rejected?: boolean;
+  /** Time of the answer, ISO 8601 in UTC. */
+  readonly at: string;
+  /** Who answered, if the caller said so. */
+  readonly by?: string;
+  /** Why it was rejected. */
+  readonly reason?: string;
+  /** The encoded answer that came with the approval. */
+  readonly answer?: Json;
+}
+
+/**
+ * A finished visit, already folded into the state, whose edge has not been asked yet; or the pause of
+ * a task that is not finished, because the answer sends it back into its node.
+ */
 export interface PendingEdge {
   /** The node that finished. */
   readonly node: string;
@@ -59,6 +90,8 @@ export interface PendingEdge {
   readonly visit: number;
   /** The pause that has to be approved before the edge is asked. */
   readonly pause?: PauseRecord;
+  /** Set if the pause re-enters its node: the number of the entry that paused, 1 for the first. */
+  readonly entry?: number;
   /** The encoded answer that came with the approval. */
   readonly answer?: Json;
   /** Whether the pause was rejected: the run goes on at the edge's `rejected` target. */
@@ -128,6 +161,8 @@ export interface CheckpointRecord {
   readonly version: number;
   /** Name of the pipeline that the run belongs to. */
   readonly pipelineName: string;
+  /** Version of the definition that the state and the tasks are of; absent for 1. */
+  readonly pipelineVersion?: number;
   /** Id of the run, unique within its pipeline. */
   readonly runId: string;
   /** Place in the run's history: 0 is saved before any node runs. */
@@ -195,6 +230,8 @@ export interface CheckpointChange {
   readonly removed: readonly string[];
   /** Visits that finished since, to be added at the end of `completedNodes`. */
   readonly completedNodes: readonly string[];
+  /** Whether these take the place of those before, because nodes were renamed. */
+  readonly replacesCompletedNodes?: boolean;
   /**
    * The tasks: all of them anew, or only those of the same step that finished, by index. These keep
    * their node, visit and payload.

@@ -5,7 +5,10 @@
  * @module
  */
 
+import type { PendingPause } from "./errors.ts";
+import type { Pause, PauseAnswer, Rejection } from "./pause.ts";
 import type { StandardSchema } from "./schema.ts";
+import type { Migrations } from "./versions.ts";
 
 /** Where an edge leads when nothing follows. */
 export const END: unique symbol = Symbol.for("@firefly/pipeline END");
@@ -13,28 +16,8 @@ export const END: unique symbol = Symbol.for("@firefly/pipeline END");
 /** The type of {@linkcode END}. */
 export type End = typeof END;
 
-/** The property that tells what {@linkcode pause} and {@linkcode send} make from other objects. */
+/** The property that tells what `pause`, `rejected` and `send` make from other objects. */
 export const KIND: unique symbol = Symbol.for("@firefly/pipeline kind");
-
-/** What a node returns to stop the run until someone approves. Made by {@linkcode pause}. */
-export interface Pause {
-  /** Marks the value. */
-  readonly [KIND]: "pause";
-  /** What is to be approved. */
-  readonly reason: string;
-  /** What the approver is shown. */
-  readonly payload?: unknown;
-  /** For how many milliseconds it may be approved. */
-  readonly expiresInMs?: number;
-}
-
-/** What a node may say of its pause besides the reason. */
-export interface PauseOptions {
-  /** What the approver is shown: any value that a state may hold. */
-  readonly payload?: unknown;
-  /** For how many milliseconds the pause may be approved. Default: for ever. */
-  readonly expiresInMs?: number;
-}
 
 /** One run of one node with a payload of its own. Made by {@linkcode send}. */
 export interface Send<Name extends string = string, Payload = object> {
@@ -44,25 +27,6 @@ export interface Send<Name extends string = string, Payload = object> {
   readonly node: Name;
   /** Folded into that task's own view of the state. */
   readonly payload: Payload;
-}
-
-/**
- * Stops the run after this node until `resume` is called with `approvePause: true`. The node
- * counts as completed and does not run again.
- *
- * @param reason What is to be approved, for the person who is asked.
- * @param options What that person is shown, and for how long the answer is waited for.
- * @throws {RangeError} If `expiresInMs` is no number above 0.
- */
-export function pause(reason: string, { payload, expiresInMs }: PauseOptions = {}): Pause {
-  if (expiresInMs !== undefined && !(typeof expiresInMs === "number" && expiresInMs > 0)) {
-    throw new RangeError(
-      `Cannot pause for ${expiresInMs} ms: expiresInMs must be a number above 0`,
-    );
-  }
-  const shown = payload === undefined ? {} : { payload };
-  const expiry = expiresInMs === undefined ? {} : { expiresInMs };
-  return { [KIND]: "pause", reason, ...shown, ...expiry };
 }
 
 /**
@@ -77,11 +41,6 @@ export function send<const Name extends string, Payload extends object>(
   payload: Payload,
 ): Send<Name, Payload> {
   return { [KIND]: "send", node, payload };
-}
-
-/** Whether a value was made by {@linkcode pause}. */
-export function isPause(value: unknown): value is Pause {
-  return typeof value === "object" && value !== null && KIND in value && value[KIND] === "pause";
 }
 
 /** Whether a value was made by {@linkcode send}. */
@@ -151,6 +110,8 @@ export interface NodeContext {
   readonly signal: AbortSignal;
   /** The answer that came with the approval of the pause before this node, if one did. */
   readonly answer?: unknown;
+  /** What was said to the pause that this task made, where that re-entered the node. */
+  readonly reentry?: PauseAnswer;
 }
 
 /** What an edge is told besides the state. */
@@ -166,7 +127,7 @@ export type MaybePromise<T> = T | Promise<T>;
 export type NodeFunction<State, U> = (
   state: Readonly<State>,
   context: NodeContext,
-) => MaybePromise<U | Pause | void>;
+) => MaybePromise<U | Pause | Rejection | void>;
 
 /** How often a node that threw is tried again before its run fails. */
 export interface RetryOptions {
@@ -184,8 +145,11 @@ export interface NodeOptions<State, U> {
   readonly retry?: RetryOptions;
   /** Longest time of one attempt in milliseconds; its signal aborts and the attempt fails. */
   readonly timeoutMs?: number;
-  /** The shape of the answer that approves this node's pauses: any Standard Schema. */
-  readonly answer?: StandardSchema;
+  /**
+   * The shape of the answer that approves this node's pauses: any Standard Schema, or a function that
+   * tells it for a pause.
+   */
+  readonly answer?: StandardSchema | ((pause: PendingPause) => StandardSchema | undefined);
 }
 
 /** A node: a function, or one with options. */
@@ -239,6 +203,18 @@ export interface PipelineDefinition<
 > {
   /** Name of the pipeline: with a run's id it is what the run is stored under. */
   readonly name: string;
+  /** Version of the definition: a positive integer. Default 1. */
+  readonly version?: number;
+  /**
+   * From each older version's state to the next one's. A run that an older version stored is migrated
+   * when it is loaded, step by step, and stored so by the call that goes on with it.
+   */
+  readonly migrate?: Migrations;
+  /**
+   * Nodes that older definitions called otherwise: their names now, by those of then. What runs store
+   * of them goes on under the new name; tasks keep their ids.
+   */
+  readonly renamed?: { readonly [old: string]: NoInfer<Name> };
   /** The shape of the state: any Standard Schema, or `unchecked<State>()`. */
   readonly state: StandardSchema<Input, State>;
   /** How updates are folded into fields; a field without a reducer is replaced. */

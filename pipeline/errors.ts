@@ -162,7 +162,10 @@ export class UnknownNodeError extends RunError {
       `Cannot resume ${
         label(run)
       }: it goes on at node "${node}", which the pipeline does not have ` +
-        `(its nodes are ${quoted(nodes)}); bring it back under this name, or delete the run`,
+        `(its nodes are ${
+          quoted(nodes)
+        }); bring it back under this name, say in \`renamed\` what it ` +
+        "is called now, or delete the run",
       options,
     );
     this.node = node;

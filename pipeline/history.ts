@@ -25,7 +25,9 @@ export interface HistoryEntry<State> {
   readonly nodeId: string;
   /** What the run was doing. */
   readonly status: RunStatus;
-  /** The state, deeply frozen. */
+  /** The version of the pipeline that stored it. */
+  readonly version: number;
+  /** The state as that version had it, deeply frozen. */
   readonly state: Readonly<State>;
   /** The node of every visit that had finished. */
   readonly completedNodes: readonly string[];
@@ -72,6 +74,7 @@ function historyEntry<State extends object>(
     sequence: record.sequence,
     nodeId: record.nodeId,
     status: record.status,
+    version: record.pipelineVersion ?? 1,
     state: restoreState<State>(record),
     completedNodes: record.completedNodes,
     tasks: record.tasks.map(({ node, visit, status }) => ({ node, visit, status })),

@@ -10,16 +10,14 @@ import type { MaybePromise } from "./definition.ts";
 import { type AcceptSend, nextTargets, RouteError, type Target } from "./edges.ts";
 import { encodeFields } from "./encoded_state.ts";
 import { label, RecursionLimitError } from "./errors.ts";
-import { freezeState } from "./freeze.ts";
-import { checkFields, type Outcome } from "./outcome.ts";
+import { foldStep } from "./fold_step.ts";
+import { checkFields } from "./outcome.ts";
 import { CANCEL_NODE_ID, DRAIN_NODE_ID } from "./planned_node.ts";
-import { pauseId } from "./record.ts";
-import { fold, foldAll, FoldError } from "./fold.ts";
+import { isWaiting, waitingPauses } from "./reentry.ts";
 import type { RunResult, TaskFailure } from "./result.ts";
 import {
   failedResult,
   makeStep,
-  NO_STEP,
   pausesOf,
   resultBase,
   type Run,
@@ -70,7 +68,22 @@ function endStep<State extends object>(
   const [failure, ...others] = failuresOf(run.step);
   const isCut = run.runner.signal.aborted && (failure !== undefined || !isDone(run.step));
   if (isCut) return cancel(run);
-  return failure === undefined ? finishStep(run) : fail(run, [failure, ...others]);
+  if (failure !== undefined) return fail(run, [failure, ...others]);
+  // What runs inside of a node was let go of.
+  if (!isDone(run.step)) return letGo(run);
+  return isWaiting(run.step) ? wait(run) : finishStep(run);
+}
+
+/** Saves that a step waits for answers to pauses that re-enter their nodes. */
+async function wait<State extends object>(
+  run: Run<State>,
+): Promise<RunResult<State> | undefined> {
+  // Of several tasks, each one's outcome was noted as it came.
+  if (run.step.tasks.length === 1) keepOutcomes(run);
+  run.pendingEdges = waitingPauses(run.step);
+  run.recoveries = 0;
+  await saveRun(run, run.pendingEdges[0]?.node ?? "", statusOf(run));
+  return pausedResult(run);
 }
 
 /** Folds a step whose tasks are done, asks the edges, and saves what comes next. */
@@ -85,6 +98,7 @@ function finishStep<State extends object>(
     keepOutcomes(run);
     return fail(run, [failure]);
   }
+  if (run.pendingEdges.some((edge) => isDeadEnd(run, edge))) return endRejected(run, before);
   const routed = followEdges(run);
   const isAtOnce = routed === undefined && run.recorder === undefined;
   return isAtOnce ? pausedResult(run) : saveStep(run, before, routed);
@@ -110,18 +124,46 @@ async function saveStep<State extends object>(
     const nodeId = paused?.node ?? before.step.tasks.at(-1)?.node ?? "";
     await saveRun(run, nodeId, statusOf(run));
   } catch (error) {
-    if (!(error instanceof StateSerializationError)) throw error;
-    // Nothing of the fold was stored: the step is still to be done.
-    run.state = before.state;
-    run.recoveries = before.recoveries;
-    run.completedNodes.length = before.finished;
-    run.steps--;
-    run.step = before.step;
-    run.pendingEdges = NO_EDGES;
-    keepOutcomes(run);
-    return await fail(run, [{ ...firstTask(before.step), error }]);
+    return await failUnfolded(run, before, error);
   }
   return pausedResult(run);
+}
+
+/** Cancels a run with a task that ended as rejected where its node's edge has no target for that. */
+async function endRejected<State extends object>(
+  run: Run<State>,
+  before: Unfolded<State>,
+): Promise<RunResult<State>> {
+  run.pendingEdges = run.pendingEdges.filter((edge) => !isDeadEnd(run, edge));
+  try {
+    return await cancel(run);
+  } catch (error) {
+    return await failUnfolded(run, before, error);
+  }
+}
+
+function isDeadEnd<State extends object>(
+  run: Run<State>,
+  { node, rejected }: PendingEdge,
+): boolean {
+  return rejected === true && !run.runner.plan.rejections.has(node);
+}
+
+/** Fails with a state that has no stored form. Nothing of the fold was stored: the step is to be done. */
+async function failUnfolded<State extends object>(
+  run: Run<State>,
+  before: Unfolded<State>,
+  error: unknown,
+): Promise<RunResult<State>> {
+  if (!(error instanceof StateSerializationError)) throw error;
+  run.state = before.state;
+  run.recoveries = before.recoveries;
+  run.completedNodes.length = before.finished;
+  run.steps--;
+  run.step = before.step;
+  run.pendingEdges = NO_EDGES;
+  keepOutcomes(run);
+  return await fail(run, [{ ...firstTask(before.step), error }]);
 }
 
 /** What a run that did not fail is doing, by what is left to do. */
@@ -202,44 +244,6 @@ async function cancel<State extends object>(run: Run<State>): Promise<RunResult<
 async function letGo<State extends object>(run: Run<State>): Promise<RunResult<State>> {
   await saveRun(run, DRAIN_NODE_ID, "running", { isReleased: true });
   return { ...resultBase(run), status: "drained" };
-}
-
-/**
- * Folds the updates of a step in task order, so that the result does not depend on timing, and
- * leaves the edges of its nodes pending. If a reducer throws, the failure comes back.
- */
-function foldStep<State extends object>(run: Run<State>): TaskFailure | undefined {
-  const { tasks, outcomes } = run.step;
-  try {
-    const state = tasks.length === 1
-      ? foldOnly(run, outcomes[0])
-      : foldAll(run.state, outcomes.map(updateOf), run.runner.plan.reducers);
-    if (state !== run.state) run.state = freezeState(state, run.state);
-  } catch (error) {
-    const isFold = error instanceof FoldError;
-    const { node, visit } = tasks[isFold ? error.index : 0] ?? NO_TASK;
-    return { node, visit, error: isFold ? error.cause : error };
-  }
-  for (const { node } of tasks) run.completedNodes.push(node);
-  run.steps++;
-  run.recoveries = 0;
-  run.pendingEdges = tasks.map((task, index) => pendingEdge(task, outcomes[index]));
-  run.step = NO_STEP;
-}
-
-function foldOnly<State extends object>(run: Run<State>, outcome: Outcome | undefined): State {
-  const update = updateOf(outcome);
-  return update === undefined ? run.state : fold(run.state, update, run.runner.plan.reducers);
-}
-
-function updateOf(outcome: Outcome | undefined): object | undefined {
-  return outcome?.status === "finished" ? outcome.update : undefined;
-}
-
-function pendingEdge({ node, visit }: Task, outcome: Outcome | undefined): PendingEdge {
-  if (outcome?.status !== "paused") return { node, visit };
-  const { reason, pause } = outcome;
-  return { node, visit, pause: { id: pauseId(node, visit), reason, ...pause } };
 }
 
 function failuresOf({ tasks, outcomes }: Step): readonly TaskFailure[] {

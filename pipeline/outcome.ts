@@ -6,10 +6,10 @@
 
 import type { ErrorRecord, PauseDetails } from "./checkpointer.ts";
 import { encode } from "./codec.ts";
-import { isPause, type Pause } from "./definition.ts";
 import { encodeFields, encodingFor } from "./encoded_state.ts";
 import { label, quoted } from "./errors.ts";
 import type { JsonObject } from "./json.ts";
+import { isPause, isRejection, type Pause } from "./pause.ts";
 import type { Plan } from "./plan.ts";
 
 /** What came of a task. */
@@ -19,32 +19,44 @@ export type Outcome =
     readonly update?: object;
     /** The update's encoded form, where it is stored by itself. */
     readonly storedUpdate?: JsonObject;
+    /** Whether the node ended as rejected. */
+    readonly rejected?: boolean;
   }
-  | { readonly status: "paused"; readonly reason: string; readonly pause: PauseDetails }
+  | {
+    readonly status: "paused";
+    readonly reason: string;
+    readonly pause: PauseDetails;
+    /** Which entry into the node paused, if the pause re-enters it. */
+    readonly entry?: number;
+  }
   | { readonly status: "failed"; readonly error: unknown }
   /** The run was cancelled while the node ran; the task is still to be done. */
   | { readonly status: "aborted" };
 
 const FINISHED: Outcome = { status: "finished" };
+const REJECTED: Outcome = { status: "finished", rejected: true };
 
 /**
  * The outcome that a node's answer stands for.
  *
+ * @param entry Which entry into the node it is: 1 for the first.
  * @param isStored Whether it is to be stored by itself.
  * @throws {TypeError} If the answer is none that a node may give.
  * @throws {StateSerializationError} If it is to be stored and has no stored form.
  */
 export function toOutcome<State extends object>(
   { plan, runId }: { readonly plan: Plan<State>; readonly runId: string },
-  node: string,
+  { node, entry }: { readonly node: string; readonly entry: number },
   returned: unknown,
   isStored: boolean,
 ): Outcome {
   if (returned === undefined || returned === null) return FINISHED;
+  if (isRejection(returned)) return REJECTED;
   const owner = () => `node "${node}" of ${label({ pipelineName: plan.name, runId })}`;
   if (isPause(returned)) {
     const pause = encodingFor(owner, () => pauseDetails(returned));
-    return { status: "paused", reason: returned.reason, pause };
+    const { reason, reenter } = returned;
+    return { status: "paused", reason, pause, entry: reenter ? entry : undefined };
   }
   if (!isUpdate(returned)) {
     throw new TypeError(
@@ -64,12 +76,13 @@ export function toOutcome<State extends object>(
 /** The last moment that a `Date` can hold: some 270,000 years from now. */
 const END_OF_TIME = 8.64e15;
 
-function pauseDetails({ payload, expiresInMs }: Pause): PauseDetails {
+function pauseDetails({ payload, expiresInMs, expiresAt }: Pause): PauseDetails {
   const now = Date.now();
-  const expiresAt = expiresInMs && new Date(Math.min(now + expiresInMs, END_OF_TIME));
+  const end = expiresInMs && new Date(Math.min(now + expiresInMs, END_OF_TIME)).toISOString();
   return {
     at: new Date(now).toISOString(),
-    ...(expiresAt && { expiresAt: expiresAt.toISOString() }),
+    ...(end && { expiresAt: end }),
+    ...(expiresAt !== undefined && { expiresAt }),
     ...(payload !== undefined && { payload: encode(payload, "pause.payload") }),
   };
 }

@@ -12,9 +12,11 @@ import { checkDurability, type Durability } from "./durability.ts";
 import type { PipelineDefinition, Reducers, Update } from "./definition.ts";
 import { type PendingPause, quoted, type RunName } from "./errors.ts";
 import { emit, type EventHandler, type RunEvent } from "./events.ts";
+import { deleteRun } from "./delete.ts";
 import { forkRun } from "./fork.ts";
 import { historyEntries, type HistoryEntry } from "./history.ts";
 import { toMermaid } from "./mermaid.ts";
+import { noteInner } from "./inner.ts";
 import { makePlan, type Plan } from "./plan.ts";
 import { checkRange, refuseUnknownOptions } from "./planned_node.ts";
 import { recoverRuns, type Recovery } from "./recover.ts";
@@ -178,6 +180,8 @@ export interface Pipeline<Input, State, U, Name extends string> {
    * @throws {PauseExpiredError} If the time in which it could be approved is over.
    * @throws {AnswerValidationError} If the answer is not of the shape that the node asks for.
    * @throws {UnknownNodeError} If the next task names a node that the pipeline does not have.
+   * @throws {PipelineVersionError} If a newer version of the pipeline stored the run.
+   * @throws {MigrationError} If what an older version stored cannot be migrated.
    * @throws {CheckpointSaveError} If a checkpoint could not be stored.
    * @throws {CheckpointConflictError} If another worker went on with the run.
    */
@@ -203,12 +207,15 @@ export interface Pipeline<Input, State, U, Name extends string> {
    * @throws {RangeError} If the run has no such checkpoint.
    * @throws {RunExistsError} If there is a run with the new id.
    * @throws {UnknownNodeError} If what comes next names a node that the pipeline does not have.
+   * @throws {PipelineVersionError} If a newer version of the pipeline stored the checkpoint.
+   * @throws {MigrationError} If what an older version stored cannot be migrated.
    */
   fork(runId: string, options: ForkOptions<U>): Promise<RunResult<State>>;
 
   /**
    * Rejects a pending pause: the run goes on at the `rejected` target of its node's edge, or is
-   * cancelled where the edge declares none. Who rejected, when and why is in the history.
+   * cancelled where the edge declares none. Who rejected, when and why is in the history. A pause that
+   * re-enters its node does so, and the node says what follows.
    *
    * @throws {RunNotFoundError} If there is no such run.
    * @throws {RunPausedError} If several pauses are pending and the call does not say which.
@@ -256,7 +263,10 @@ export interface Pipeline<Input, State, U, Name extends string> {
    */
   prune(options: PruneOptions): Promise<PruneResult>;
 
-  /** Removes all that is stored of a run; removing an unknown run is no error. */
+  /**
+   * Removes all that is stored of a run, and of the runs of sub-pipelines that its tasks held; removing
+   * an unknown run is no error.
+   */
   deleteRun(runId: string): Promise<void>;
 
   /** The chart of the pipeline in Mermaid's language. */
@@ -299,8 +309,8 @@ export interface Pipeline<Input, State, U, Name extends string> {
  * assertEquals(result.state.text, "abc!!");
  * ```
  *
- * @throws {TypeError} If a name is empty, a node is missing, an edge leads nowhere, or
- * `durability` is unknown.
+ * @throws {TypeError} If a name is empty, a node is missing, an edge leads nowhere, a migration is
+ * missing, or `durability` is unknown.
  * @throws {RangeError} If an option is out of its range.
  */
 export function definePipeline<
@@ -376,7 +386,7 @@ export function definePipeline<
     }, { signal, onEvent });
   }
 
-  return {
+  const pipeline: Pipeline<Input, State, Update<State, R, Reduced>, Name> = {
     name,
     recover: (recoverOptions) => tracked(caller, "recover runs", () => recover(recoverOptions)),
     fork: (runId, forkOptions) => tracked(caller, "fork a run", () => fork(runId, forkOptions)),
@@ -427,10 +437,14 @@ export function definePipeline<
     },
     prune: async (pruneOptions) =>
       await pruneRuns(caller, store(caller, "prune runs"), pruneOptions),
-    deleteRun: async (runId) => await store(caller, "delete a run").deleteRun(name, runId),
+    async deleteRun(runId) {
+      await deleteRun(plan, store(caller, "delete a run"), { pipelineName: name, runId });
+    },
     toMermaid: () => toMermaid(topologyOf(plan)),
     toJSON: () => topologyOf(plan),
   };
+  noteInner(pipeline, { caller, onEvent: options.onEvent });
+  return pipeline;
 }
 
 function makeCaller<State extends object>(

@@ -11,11 +11,14 @@ import { type PlannedNode, planNode } from "./planned_node.ts";
 import type { AnyReducer } from "./reducers.ts";
 import type { StandardSchema } from "./schema.ts";
 import { fieldsOf } from "./schema_fields.ts";
+import { planVersions, type Versions } from "./versions.ts";
 
 /** A checked definition. */
 export interface Plan<State extends object> {
   /** Name of the pipeline. */
   readonly name: string;
+  /** Its version, and how runs of older ones are brought up to date. */
+  readonly versions: Versions;
   /** Schema of the state. */
   readonly schema: StandardSchema<unknown, State>;
   /** The fields that the schema knows; `undefined` if it does not tell. */
@@ -37,8 +40,8 @@ export interface Plan<State extends object> {
 /**
  * Checks a definition.
  *
- * @throws {TypeError} If a name is empty, a part is missing, a node is no function, or `start` or
- * an edge names what is no node.
+ * @throws {TypeError} If a name is empty, a part is missing, a node is no function, `start` or an
+ * edge names what is no node, or a migration is missing.
  * @throws {RangeError} If an option is out of its range.
  */
 export function makePlan<
@@ -72,6 +75,7 @@ export function makePlan<
   }
   return {
     name,
+    versions: planVersions(definition, names, name),
     schema: definition.state,
     fields,
     nodes,

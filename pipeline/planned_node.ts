@@ -5,7 +5,8 @@
  */
 
 import { quoted } from "./errors.ts";
-import type { StandardSchema } from "./schema.ts";
+import { type SubRuns, subRunsOf } from "./sub_runs.ts";
+import { escapeName } from "./task_id.ts";
 import type { Node, NodeContext, NodeOptions, RetryOptions } from "./definition.ts";
 
 /** The node ids of checkpoints that record no node visit. */
@@ -46,7 +47,9 @@ export interface PlannedNode<State> {
   /** Longest time of one attempt in milliseconds. */
   readonly timeoutMs?: number;
   /** The shape of the answer to its pauses. */
-  readonly answer?: StandardSchema;
+  readonly answer?: NodeOptions<State, object>["answer"];
+  /** The runs that its tasks hold, if they do. */
+  readonly subRuns?: SubRuns;
 }
 
 /**
@@ -79,7 +82,8 @@ export function planNode<State>(
   if (timeoutMs !== undefined) checkRange(timeoutMs, 1, `timeoutMs of ${where}`);
   const isLimited = timeoutMs !== undefined && timeoutMs <= LONGEST_TIMER_MS;
   const limit = isLimited ? timeoutMs : undefined;
-  return { name, taskIdPart: escapeName(name), run, retry, timeoutMs: limit, answer };
+  const subRuns = subRunsOf(run);
+  return { name, taskIdPart: escapeName(name), run, retry, timeoutMs: limit, answer, subRuns };
 }
 
 function checkRetry(retry: RetryOptions, where: string): void {
@@ -114,9 +118,4 @@ export function checkRange(value: number, least: number, what: string): void {
   if (typeof value === "number" && value >= least) return;
   const shown = typeof value === "string" ? `"${value}"` : String(value);
   throw new RangeError(`Cannot use ${shown} as ${what}: it must be a number of at least ${least}`);
-}
-
-/** Keeps the parts of a task id apart, whatever the names hold. */
-export function escapeName(name: string): string {
-  return name.replaceAll("%", "%25").replaceAll("/", "%2F");
 }

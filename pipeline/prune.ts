@@ -11,6 +11,7 @@ import {
   type RunStatus,
   type RunSummary,
 } from "./checkpointer.ts";
+import { deleteRun } from "./delete.ts";
 import { quoted } from "./errors.ts";
 import { checkRange, PRUNE_NODE_ID } from "./planned_node.ts";
 import { restoreState } from "./restore.ts";
@@ -163,6 +164,6 @@ async function removeRun<State extends object>(
       throw error;
     }
   }
-  await checkpointer.deleteRun(pipelineName, runId);
+  await deleteRun(caller.plan, checkpointer, { pipelineName, runId });
   return true;
 }

@@ -19,6 +19,7 @@ import type { JsonObject } from "./json.ts";
 /** The stored form of a record; what is empty is left out. */
 export interface StoredRecord {
   readonly pipeline_name: string;
+  readonly pipeline_version?: number;
   readonly run_id: string;
   readonly node_id: string;
   readonly sequence: number;
@@ -44,6 +45,7 @@ export interface StoredRecord {
 export function toStored(record: CheckpointRecord): StoredRecord {
   return {
     pipeline_name: record.pipelineName,
+    pipeline_version: record.pipelineVersion,
     run_id: record.runId,
     node_id: record.nodeId,
     sequence: record.sequence,
@@ -84,6 +86,7 @@ export function fromStored(stored: unknown, where: string, savedAt: string): Che
   return {
     version,
     pipelineName: stored.pipeline_name,
+    pipelineVersion: stored.pipeline_version,
     runId: stored.run_id,
     sequence: stored.sequence,
     nodeId: stored.node_id,
@@ -136,9 +139,9 @@ export function summarize(
   };
 }
 
-/** The id of the pause that a visit of a node made. */
-export function pauseId(node: string, visit: number): string {
-  return `${node}#${visit}`;
+/** The id of the pause that a visit of a node made; of its later ones, if they re-enter the node. */
+export function pauseId(node: string, visit: number, entry = 1): string {
+  return entry === 1 ? `${node}#${visit}` : `${node}#${visit}.${entry}`;
 }
 
 function lastVisit(stored: StoredRecord): PendingEdge {

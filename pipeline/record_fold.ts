@@ -12,7 +12,8 @@ export type CheckpointHead = Omit<CheckpointRecord, "state" | "completedNodes" |
 
 /** What came of a task, without what its step already tells of it. */
 export type TaskOutcomeRecord = TaskRecord extends infer Task
-  ? Task extends TaskRecord ? Omit<Task, "node" | "visit" | "payload" | "answer"> : never
+  ? Task extends TaskRecord ? Omit<Task, "node" | "visit" | "begunAs" | "payload" | "answer">
+  : never
   : never;
 
 /** A change as it is folded: one that was just found, or one that a store kept. */
@@ -25,6 +26,8 @@ export interface FoldableChange {
   readonly removed: readonly string[];
   /** Visits that finished since. */
   readonly completedNodes: readonly string[];
+  /** Whether these take the place of those before. */
+  readonly replacesCompletedNodes?: boolean;
   /** All tasks anew, or what came of some of them. */
   readonly tasks:
     | { readonly all: readonly TaskRecord[] }
@@ -68,6 +71,7 @@ export function startFold(base: CheckpointRecord): Fold {
       for (const field of change.removed) remove(field);
       for (const [field, value] of Object.entries(change.set)) set(field, value);
       for (const [field, items] of Object.entries(change.appended)) append(field, items);
+      if (change.replacesCompletedNodes) completedNodes = [];
       for (const node of change.completedNodes) completedNodes.push(node);
       if ("all" in change.tasks) {
         tasks = change.tasks.all.slice();
@@ -89,26 +93,37 @@ export function startFold(base: CheckpointRecord): Fold {
 }
 
 function withOutcome(
-  { node, visit, payload, answer }: TaskRecord,
+  { node, visit, begunAs, payload, answer }: TaskRecord,
   outcome: TaskOutcomeRecord,
 ): TaskRecord {
   const task = {
     node,
     visit,
+    ...(begunAs !== undefined && { begunAs }),
     ...(payload !== undefined && { payload }),
     ...(answer !== undefined && { answer }),
   };
   switch (outcome.status) {
     case "finished":
-      return { ...task, status: "finished", update: outcome.update };
+      return {
+        ...task,
+        status: "finished",
+        update: outcome.update,
+        ...(outcome.rejected !== undefined && { rejected: outcome.rejected }),
+      };
     case "paused":
       return {
         ...task,
         status: "paused",
         reason: outcome.reason,
         ...(outcome.pause !== undefined && { pause: outcome.pause }),
+        ...(outcome.entry !== undefined && { entry: outcome.entry }),
       };
     case "pending":
-      return { ...task, status: "pending" };
+      return {
+        ...task,
+        status: "pending",
+        ...(outcome.reentry !== undefined && { reentry: outcome.reentry }),
+      };
   }
 }

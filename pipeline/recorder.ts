@@ -6,6 +6,7 @@
 
 import { changeBetween } from "./change.ts";
 import {
+  type CheckpointChange,
   CheckpointConflictError,
   type Checkpointer,
   type CheckpointRecord,
@@ -82,17 +83,30 @@ export interface RecorderOptions<State> {
   readonly onEvent: EventHandler<State> | undefined;
   /** Is told at once when a save fails while the run goes on. */
   readonly onFailure: (error: unknown) => void;
-  /** The record that was loaded, and the state it stands for; a new run has none. */
-  readonly base?: { readonly record: CheckpointRecord; readonly state: object };
+  /** Version of the definition that the run is of. */
+  readonly pipelineVersion: number | undefined;
+  /** What the call goes on with; a new run has none. */
+  readonly base?: RecorderBase;
+}
+
+/** What a call goes on with. */
+export interface RecorderBase {
+  /** The record. */
+  readonly record: CheckpointRecord;
+  /** The state that it stands for. */
+  readonly state: object;
+  /** The record as it is stored, where that was not up to date. */
+  readonly stored?: CheckpointRecord;
 }
 
 /** Makes a recorder for one call: a new writer, which goes on after `base` or starts at 0. */
 export function makeRecorder<State>(options: RecorderOptions<State>): Recorder {
-  const { checkpointer, run, durability, base } = options;
+  const { checkpointer, run, durability, base, pipelineVersion = 1 } = options;
   const leaseMs = checkpointer.touch === undefined ? undefined : options.leaseMs;
   const writer = newWriter();
   const queue = makeWriteQueue(durability, options.onFailure);
-  let last = base?.record;
+  const version = pipelineVersion === 1 ? undefined : pipelineVersion;
+  let last = base?.stored ?? base?.record;
   let storedAt = Infinity;
   // What a record of the Python framework holds is no encoded form: encode the state anew.
   let encoded: EncodedState = base === undefined || base.record.version === 0
@@ -101,7 +115,8 @@ export function makeRecorder<State>(options: RecorderOptions<State>): Recorder {
 
   const write = async (checkpoint: Checkpoint, state: JsonObject) => {
     const sequence = last === undefined ? 0 : last.sequence + 1;
-    const record = makeRecord(run, sequence, { writer, leaseMs }, checkpoint, state);
+    const common = { ...run, pipelineVersion: version, writer, leaseMs };
+    const record = makeRecord(common, sequence, checkpoint, state);
     await store(options, record, last);
     last = record;
     storedAt = performance.now();
@@ -144,9 +159,11 @@ async function forgetPast(
 }
 
 function makeRecord(
-  { pipelineName, runId }: RunName,
+  { pipelineName, pipelineVersion, runId, writer, leaseMs }: Pick<
+    CheckpointRecord,
+    "pipelineName" | "pipelineVersion" | "runId" | "writer" | "leaseMs"
+  >,
   sequence: number,
-  call: Pick<Recorder, "writer" | "leaseMs">,
   checkpoint: Checkpoint,
   state: JsonObject,
 ): CheckpointRecord {
@@ -155,6 +172,7 @@ function makeRecord(
   return {
     version: RECORD_VERSION,
     pipelineName,
+    pipelineVersion,
     runId,
     sequence,
     nodeId,
@@ -169,26 +187,38 @@ function makeRecord(
     failures,
     resume,
     forkedFrom: checkpoint.forkedFrom,
-    writer: call.writer,
+    writer,
     savedAt: new Date().toISOString(),
-    leaseMs: checkpoint.isReleased ? 0 : call.leaseMs,
+    leaseMs: checkpoint.isReleased ? 0 : leaseMs,
     recoveries: checkpoint.recoveries,
   };
 }
 
 async function store<State>(
-  { checkpointer, run, onEvent }: RecorderOptions<State>,
+  { checkpointer, run, onEvent, base }: RecorderOptions<State>,
   record: CheckpointRecord,
   last: CheckpointRecord | undefined,
 ): Promise<void> {
   const started = onEvent === undefined ? 0 : performance.now();
   try {
-    await checkpointer.save(record, last && changeBetween(last, record));
+    await checkpointer.save(record, last && changeSince(last, record, base));
   } catch (cause) {
     if (cause instanceof CheckpointConflictError) throw cause;
     throw new CheckpointSaveError(run, record.sequence, last?.sequence ?? -1, { cause });
   }
   if (onEvent !== undefined) emit(onEvent, savedEvent(record, performance.now() - started));
+}
+
+function changeSince(
+  last: CheckpointRecord,
+  record: CheckpointRecord,
+  base: RecorderBase | undefined,
+): CheckpointChange {
+  const change = changeBetween(last, record);
+  const isRenamed = last === base?.stored &&
+    last.completedNodes !== base.record.completedNodes;
+  if (!isRenamed) return change;
+  return { ...change, completedNodes: record.completedNodes, replacesCompletedNodes: true };
 }
 
 /** 64 random bits: enough to tell the writers of one run apart, and short, as each record has one. */

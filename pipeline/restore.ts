@@ -18,6 +18,7 @@ import type { Json, JsonObject } from "./json.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Plan } from "./plan.ts";
 import { pausesOf, type Step } from "./run.ts";
+import type { Task } from "./task.ts";
 
 /** Which pauses a call approves. */
 export interface Approval {
@@ -27,6 +28,18 @@ export interface Approval {
   readonly pauseId?: string;
   /** What comes with the approval, encoded. */
   readonly answer?: Json;
+  /** When it was approved, ISO 8601 in UTC; now by default. */
+  readonly approvedAt?: string;
+}
+
+/** What an approval leaves of a run's pending edges. */
+export interface Approved {
+  /** The ids of the pauses that it approves. */
+  readonly approved: readonly string[];
+  /** The edges that are still to be asked. */
+  readonly pendingEdges: readonly PendingEdge[];
+  /** The pause that it approves, if that re-enters its node. */
+  readonly reentered?: PendingEdge;
 }
 
 /**
@@ -34,20 +47,19 @@ export interface Approval {
  * is: its JSON knows no tags.
  */
 export function restoreState<State extends object>(record: CheckpointRecord): State {
-  const state = record.version === 0 ? record.state : decodeFields(record.state, "state");
   // Only the definition under which the run was stored can vouch for the shape.
-  return deepFreeze(state as State);
+  return deepFreeze(decodeState(record) as State);
+}
+
+/** The state that a record holds, as data of its own. */
+export function decodeState({ version, state }: CheckpointRecord): object {
+  return version === 0 ? structuredClone(state) : decodeFields(state, "state");
 }
 
 /** The step that a record holds: tasks still to be run, and outcomes not yet folded. */
 export function restoreStep(record: CheckpointRecord): Step {
   return {
-    tasks: record.tasks.map(({ node, visit, payload, answer }) => ({
-      node,
-      visit,
-      payload: payload && decodeFields(payload, `send("${node}")`),
-      answer,
-    })),
+    tasks: record.tasks.map(restoreTask),
     outcomes: record.tasks.map(restoreOutcome),
     stored: { records: [...record.tasks], changed: [] },
   };
@@ -72,8 +84,8 @@ export function restoreVisits(record: CheckpointRecord): Map<string, number> {
  */
 export function approve(
   record: CheckpointRecord,
-  { approvePause = false, pauseId, answer }: Approval,
-): { readonly approved: readonly string[]; readonly pendingEdges: readonly PendingEdge[] } {
+  { approvePause = false, pauseId, answer, approvedAt }: Approval,
+): Approved {
   const { pendingEdges } = record;
   const pauses = pausesOf(pendingEdges);
   if (!approvePause) {
@@ -81,9 +93,12 @@ export function approve(
     return { approved: [], pendingEdges };
   }
   const { id, expiresAt } = findPause(record, pauseId, "approve");
-  if (expiresAt !== undefined && Date.parse(expiresAt) <= Date.now()) {
+  const now = approvedAt === undefined ? Date.now() : Date.parse(approvedAt);
+  if (expiresAt !== undefined && Date.parse(expiresAt) <= now) {
     throw new PauseExpiredError(record, id, expiresAt);
   }
+  const reentered = reenteredBy(pendingEdges, id);
+  if (reentered !== undefined) return { approved: [id], pendingEdges: [], reentered };
   return {
     approved: [id],
     pendingEdges: pendingEdges.map((edge) => {
@@ -92,6 +107,17 @@ export function approve(
       return answer === undefined ? { node, visit } : { node, visit, answer };
     }),
   };
+}
+
+/**
+ * The pause of this id, if it re-enters its node. While a task is at that, the step is under way: what
+ * else it waits for is asked again when it stops.
+ */
+export function reenteredBy(
+  pendingEdges: readonly PendingEdge[],
+  id: string,
+): PendingEdge | undefined {
+  return pendingEdges.find(({ pause, entry }) => pause?.id === id && entry !== undefined);
 }
 
 /**
@@ -128,14 +154,30 @@ export function refuseUnknownNodes<State extends object>(
   }
 }
 
+function restoreTask(task: TaskRecord): Task {
+  const { node, visit, begunAs, payload, answer } = task;
+  return {
+    node,
+    visit,
+    begunAs,
+    payload: payload && decodeFields(payload, `send("${node}")`),
+    answer,
+    reentry: task.status === "pending" ? task.reentry : undefined,
+  };
+}
+
 function restoreOutcome(task: TaskRecord): Outcome | undefined {
   switch (task.status) {
     case "pending":
       return undefined;
     case "paused":
-      return { status: "paused", reason: task.reason, pause: task.pause ?? {} };
+      return { status: "paused", reason: task.reason, pause: task.pause ?? {}, entry: task.entry };
     case "finished":
-      return { status: "finished", update: decodeFields(task.update, "update") };
+      return {
+        status: "finished",
+        update: decodeFields(task.update, "update"),
+        rejected: task.rejected,
+      };
   }
 }
 

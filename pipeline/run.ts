@@ -87,12 +87,13 @@ export function makeStep<State extends object>(
   return { tasks, outcomes: [], stored: { records, changed: [] } };
 }
 
+type TaskBase = Pick<TaskRecord, "node" | "visit" | "begunAs" | "payload" | "answer">;
+
 /** What a task's record tells whatever came of it. */
-function taskBase(
-  { node, visit, payload, answer }: Pick<TaskRecord, "node" | "visit" | "payload" | "answer">,
-): Pick<TaskRecord, "node" | "visit" | "payload" | "answer"> {
+export function taskBase({ node, visit, begunAs, payload, answer }: TaskBase): TaskBase {
   const base = payload === undefined ? { node, visit } : { node, visit, payload };
-  return answer === undefined ? base : { ...base, answer };
+  const named = begunAs === undefined ? base : { ...base, begunAs };
+  return answer === undefined ? named : { ...named, answer };
 }
 
 function nextVisit<State extends object>(run: Pick<Run<State>, "visits">, node: string): number {
@@ -112,12 +113,14 @@ export function noteOutcome(
   if (record === undefined) return;
   const base = taskBase(record);
   if (outcome.status === "paused") {
-    const { status, reason, pause } = outcome;
-    setTask(stored, index, { ...base, status, reason, pause });
+    const { status, reason, pause, entry } = outcome;
+    const paused = { ...base, status, reason, pause };
+    setTask(stored, index, entry === undefined ? paused : { ...paused, entry });
   } else if (outcome.status === "finished") {
     const update = outcome.storedUpdate ??
       encodeFields(outcome.update ?? {}, "state", () => `node "${record.node}"`);
-    setTask(stored, index, { ...base, status: "finished", update });
+    const finished = { ...base, status: "finished", update } as const;
+    setTask(stored, index, outcome.rejected ? { ...finished, rejected: true } : finished);
   }
 }
 

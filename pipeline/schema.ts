@@ -44,8 +44,7 @@ export class InputValidationError extends Error {
 
   /** Takes the pipeline's name and what its schema found. */
   constructor(pipelineName: string, issues: readonly SchemaIssue[], options?: ErrorOptions) {
-    const list = issues.map((issue) => `\n  ${issuePath(issue, "the input")}: ${issue.message}`)
-      .join("");
+    const list = issueList(issues, "the input");
     super(`Cannot start pipeline "${pipelineName}": its schema refuses the input:${list}`, options);
     this.issues = issues;
   }
@@ -65,10 +64,9 @@ export class AnswerValidationError extends Error {
     issues: readonly SchemaIssue[],
     options?: ErrorOptions,
   ) {
-    const list = issues.map((issue) => `\n  ${issuePath(issue, "the answer")}: ${issue.message}`);
     super(
       `Cannot approve the pause of node "${node}" of pipeline "${pipelineName}": its schema ` +
-        `refuses the answer:${list.join("")}`,
+        `refuses the answer:${issueList(issues, "the answer")}`,
       options,
     );
     this.issues = issues;
@@ -150,6 +148,11 @@ export async function parseAnswer(
   const result = await schema["~standard"].validate(answer);
   if (result.issues === undefined) return result.value;
   throw new AnswerValidationError(node, pipelineName, result.issues);
+}
+
+/** How messages list what a schema found, one issue a line. */
+export function issueList(issues: readonly SchemaIssue[], whole: string): string {
+  return issues.map((issue) => `\n  ${issuePath(issue, whole)}: ${issue.message}`).join("");
 }
 
 function issuePath({ path = [] }: SchemaIssue, whole: string): string {

@@ -16,7 +16,7 @@ import type { Json, JsonObject } from "./json.ts";
 
 /**
  * The stored form of a change; what is empty, or as it mostly is, is left out. Pipeline, run,
- * version, writer and lease are those of the whole record that the chain of changes begins with.
+ * versions, writer and lease are those of the whole record that the chain of changes begins with.
  */
 export interface StoredChange {
   readonly sequence: number;
@@ -202,7 +202,7 @@ function recordOf({ fold, steps, last }: ChainFold, base: CheckpointRecord): Che
 }
 
 function headOf(
-  { version, pipelineName, runId, writer, savedAt, leaseMs }: CheckpointRecord,
+  { version, pipelineName, pipelineVersion, runId, writer, savedAt, leaseMs }: CheckpointRecord,
   change: StoredChange,
   steps: number,
 ): CheckpointHead {
@@ -210,6 +210,7 @@ function headOf(
   return {
     version,
     pipelineName,
+    pipelineVersion,
     runId,
     sequence: change.sequence,
     nodeId: change.node_id,
@@ -256,11 +257,11 @@ function fromStoredTask(task: StoredTask): TaskRecord {
 function outcomeOf(task: TaskOutcomeRecord): TaskOutcomeRecord {
   switch (task.status) {
     case "finished":
-      return { status: "finished", update: task.update };
+      return { status: "finished", update: task.update, rejected: task.rejected };
     case "paused":
-      return { status: "paused", reason: task.reason, pause: task.pause };
+      return { status: "paused", reason: task.reason, pause: task.pause, entry: task.entry };
     case "pending":
-      return { status: "pending" };
+      return { status: "pending", reentry: task.reentry };
   }
 }
 

@@ -5,15 +5,19 @@
  */
 
 import { attempts } from "./attempt.ts";
+import type { ReentryRecord } from "./checkpointer.ts";
 import { decode } from "./codec.ts";
 import type { MaybePromise, NodeContext } from "./definition.ts";
 import { emit, type EventHandler } from "./events.ts";
 import { freezeState } from "./freeze.ts";
+import { type Host, hosted, UNFINISHED } from "./host.ts";
 import type { Json } from "./json.ts";
 import { type Outcome, toOutcome } from "./outcome.ts";
 import type { Plan } from "./plan.ts";
 import type { PlannedNode } from "./planned_node.ts";
+import { pauseAnswer } from "./reentry.ts";
 import { fold } from "./fold.ts";
+import { escapeName } from "./task_id.ts";
 
 /** A task of a step. */
 export interface Task {
@@ -25,6 +29,10 @@ export interface Task {
   readonly payload?: object;
   /** The encoded answer that came with the approval which led to it. */
   readonly answer?: Json;
+  /** The node's name when the task was made, where it was renamed since. */
+  readonly begunAs?: string;
+  /** The answer to its pause that sent it back into its node. */
+  readonly reentry?: ReentryRecord;
 }
 
 /** What all tasks of one call share. */
@@ -39,6 +47,8 @@ export interface TaskRunner<State extends object> {
   readonly signal: AbortSignal;
   /** Is told what happens. */
   readonly onEvent: EventHandler<State> | undefined;
+  /** What runs inside of nodes has from this one. */
+  readonly host: Host;
 }
 
 const ABORTED: Outcome = { status: "aborted" };
@@ -91,8 +101,8 @@ function outcomeOf<State extends object>(
   try {
     const returned = callNode(runner, task, state);
     return isThenable(returned)
-      ? laterOutcome(runner, task.node, returned, isStored)
-      : toOutcome(runner, task.node, returned, isStored);
+      ? laterOutcome(runner, task, returned, isStored)
+      : outcomeOfAnswer(runner, task, returned, isStored);
   } catch (error) {
     return outcomeOfError(runner, error);
   }
@@ -100,15 +110,25 @@ function outcomeOf<State extends object>(
 
 async function laterOutcome<State extends object>(
   runner: TaskRunner<State>,
-  node: string,
+  task: Task,
   returned: PromiseLike<unknown>,
   isStored: boolean,
 ): Promise<Outcome> {
   try {
-    return toOutcome(runner, node, await returned, isStored);
+    return outcomeOfAnswer(runner, task, await returned, isStored);
   } catch (error) {
     return outcomeOfError(runner, error);
   }
+}
+
+function outcomeOfAnswer<State extends object>(
+  runner: TaskRunner<State>,
+  { node, reentry }: Task,
+  returned: unknown,
+  isStored: boolean,
+): Outcome {
+  if (returned === UNFINISHED) return ABORTED;
+  return toOutcome(runner, { node, entry: reentry?.entry ?? 1 }, returned, isStored);
 }
 
 function outcomeOfError<State extends object>(
@@ -131,9 +151,11 @@ function callNode<State extends object>(
     node: task.node,
     visit: task.visit,
     attempt: 1,
-    taskId: `${runner.taskIdPrefix}${node.taskIdPart}/${task.visit}`,
+    taskId: `${runner.taskIdPrefix}${idPartOf(node, task)}/${task.visit}`,
     signal: runner.signal,
     ...(task.answer !== undefined && { answer: decode(task.answer, "answer") }),
+    ...(task.reentry !== undefined && { reentry: pauseAnswer(task.reentry, task.node) }),
+    ...(node.subRuns !== undefined && hosted(runner.host)),
   };
   if (node.retry === undefined && node.timeoutMs === undefined) return node.run(view, context);
   return attempts(node, view, context, (attempt, error) =>
@@ -145,6 +167,11 @@ function callNode<State extends object>(
       attempt,
       error,
     }));
+}
+
+/** A task keeps the id that it began with, also where its node was renamed since. */
+function idPartOf<State>({ taskIdPart }: PlannedNode<State>, { begunAs }: Task): string {
+  return begunAs === undefined ? taskIdPart : escapeName(begunAs);
 }
 
 /** Whether `await` would wait for a value: promises of any maker, and what imitates them. */

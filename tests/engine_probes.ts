@@ -1,7 +1,8 @@
 /** What the tests of the engine look through: a watched store, narrowed results, latches. */
 
-import { AssertionError } from "@std/assert";
+import { assert, assertEquals, AssertionError } from "@std/assert";
 import {
+  applyChange,
   type CheckpointChange,
   type Checkpointer,
   type CheckpointRecord,
@@ -38,6 +39,17 @@ export function watch(
     history: (pipelineName, runId) => inner.history(pipelineName, runId),
     deleteRun: (pipelineName, runId) => inner.deleteRun(pipelineName, runId),
   };
+}
+
+/** Asserts that each change leads from the record before to the one that it came with. */
+export function assertChanges({ records, changes }: WatchedCheckpointer): void {
+  for (const [index, record] of records.entries()) {
+    const [previous, change] = [records[index - 1], changes[index]];
+    if (previous === undefined) continue;
+    assert(change !== undefined, `checkpoint ${record.sequence} came without its change`);
+    const folded = applyChange(previous, record, change);
+    assertEquals(JSON.parse(JSON.stringify(folded)), JSON.parse(JSON.stringify(record)));
+  }
 }
 
 /** The result as one of the given status, or what it is instead. */
