@@ -5,11 +5,7 @@
  */
 
 import { join } from "@std/path";
-import {
-  type CheckpointChange,
-  CheckpointConflictError,
-  type CheckpointRecord,
-} from "../pipeline/checkpointer.ts";
+import { CheckpointConflictError, type CheckpointRecord } from "../pipeline/checkpointer.ts";
 import { writerOf } from "./file_chains.ts";
 import {
   clearTheWay,
@@ -21,15 +17,30 @@ import {
   takeHead,
 } from "./file_heads.ts";
 import { checkpointName } from "./file_names.ts";
-import type { RunFolder } from "./file_stored.ts";
-import { type Draft, listFolder, removeIfThere, writeDraft } from "./file_system.ts";
+import { writerMark } from "../pipeline/stored_change.ts";
+import { headCandidate, markOf, newestIn, readStored, type RunFolder } from "./file_stored.ts";
 import {
-  type FileMark,
-  isStillThere,
-  isUpon,
-  markOfFile,
-  type PublishedHead,
-} from "./file_upon.ts";
+  type Draft,
+  identityAt,
+  identityOf,
+  listFolder,
+  removeIfThere,
+  writeDraft,
+} from "./file_system.ts";
+
+/** The checkpoint upon which alone another one may be saved. */
+export interface Upon {
+  /** Its sequence. */
+  readonly sequence: number;
+  /** What tells its writer. */
+  readonly mark: string;
+}
+
+/** A head that is known to have its second name. */
+export interface PublishedHead extends Upon {
+  /** What tells its file from others of the same name. */
+  readonly identity: string;
+}
 
 /** A checkpoint to be saved. */
 export interface Save {
@@ -37,13 +48,13 @@ export interface Save {
   readonly record: CheckpointRecord;
   /** What is written. */
   readonly text: string;
-  /** What the record changes, where it is known to change another one. */
-  readonly change: CheckpointChange | undefined;
-  /** Whether the change is what is written. */
+  /** Whether that is a change of the checkpoint before it. */
   readonly isChange: boolean;
   /** Whether it has to be on the disk. */
   readonly sync: boolean;
-  /** What this instance saved last. */
+  /** The checkpoint that has to be the latest; unknown where nobody says what was changed. */
+  readonly upon: Upon | undefined;
+  /** What this instance saved of the run last. */
   readonly published: PublishedHead | undefined;
 }
 
@@ -57,21 +68,27 @@ export interface Save {
  * then on the disk, and with them all that was done to the folders before. When the power fails
  * earlier, the file may have its names and not its data: it was never saved, and is passed over.
  *
- * @returns The file; nothing if it was not saved: a change is not, where what it changes is not the
- * latest head.
+ * A run that is deleted takes its drafts along: of a draft that lies beside what it is saved upon,
+ * nothing comes back.
+ *
+ * @returns Its head; nothing if it was not saved, as a change where what it changes is no head.
  * @throws {CheckpointConflictError} If another writer saved this sequence, a later one is there, or
- * what is changed is not the latest.
+ * what it is to be saved upon is not the latest.
  */
-export async function saveIn(folder: RunFolder, save: Save): Promise<FileMark | undefined> {
+export async function saveIn(
+  folder: RunFolder,
+  save: Save,
+): Promise<PublishedHead | undefined> {
   const { record, sync } = save;
   const checkpoint = checkpointName(record);
   const name = typeof checkpoint === "string" ? checkpoint : await checkpoint;
-  const draft = writeDraft(folder.path, save.text);
-  let mark: FileMark;
+  const draft = draftOf(folder, save);
+  let identity: string;
   try {
+    if (!isUponLatest(folder, save)) throw new CheckpointConflictError(record);
     if (!await place(folder, draft, name, save)) return undefined;
     if (sync) await draft.file.sync();
-    mark = markOfFile(draft.file);
+    identity = identityOf(draft.file.statSync());
   } catch (error) {
     removeIfThere(draft.path);
     throw error;
@@ -79,7 +96,30 @@ export async function saveIn(folder: RunFolder, save: Save): Promise<FileMark | 
     draft.file.close();
   }
   if (record.sequence === 0 || record.resume !== undefined) await sweep(folder, record.sequence);
-  return mark;
+  return { sequence: record.sequence, mark: writerMark(record.writer), identity };
+}
+
+function draftOf({ path }: RunFolder, { record, text, upon }: Save): Draft {
+  try {
+    return writeDraft(path, text, upon === undefined);
+  } catch (cause) {
+    if (upon === undefined || !(cause instanceof Deno.errors.NotFound)) throw cause;
+    throw new CheckpointConflictError(record, { cause });
+  }
+}
+
+/** Whether the latest checkpoint is the one to be saved upon, or an earlier try of the same save. */
+function isUponLatest(folder: RunFolder, { record, upon, published }: Save): boolean {
+  if (upon === undefined) return true;
+  const isKnown = published?.sequence === upon.sequence && published.mark === upon.mark;
+  const head = headPath(folder, upon.sequence);
+  if (isKnown && identityAt(head) === published.identity) return true;
+  const beneath = readStored(folder, headCandidate(upon.sequence));
+  const latest = beneath ?? newestIn(folder);
+  if (latest === undefined) return false;
+  const { sequence, writer } = record;
+  return (latest.sequence === upon.sequence && markOf(latest) === upon.mark) ||
+    (latest.sequence === sequence && markOf(latest) === writerMark(writer));
 }
 
 /** Gives a draft its names, against rivals; whether it has them. */
@@ -87,16 +127,8 @@ async function place(
   folder: RunFolder,
   draft: Draft,
   name: string,
-  { record, change, isChange, sync, published }: Save,
+  { record, isChange, sync, published }: Save,
 ): Promise<boolean> {
-  const before = record.sequence - 1;
-  const isNext = published?.path === folder.path && published.sequence === before &&
-    (change === undefined || published.writer === change.sinceWriter) &&
-    isStillThere(folder, published);
-  // While the draft has its name, the folder is the one that is looked into here.
-  if (!isNext && change !== undefined && change.since >= 0) {
-    if (!await isUpon(folder, record, change)) throw new CheckpointConflictError(record);
-  }
   if (!await takeHead(folder, draft.path, record)) {
     if (isChange) removeIfThere(draft.path);
     else await repeat(folder, draft, name, record, sync);
@@ -105,7 +137,10 @@ async function place(
   removeIfThere(draft.path);
   // Whoever finds the head before this one knows that nothing newer is stored. Who does not (a gap,
   // the Python framework's files, or we are late) has to look.
-  const isReleased = isNext ? dropHead(folder, before) : await releaseHead(folder, before);
+  const before = record.sequence - 1;
+  const isReleased = published?.sequence === before
+    ? dropHead(folder, before)
+    : await releaseHead(folder, before);
   if (!isReleased && isChange) {
     dropHead(folder, record.sequence);
     return false;
