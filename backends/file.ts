@@ -23,7 +23,14 @@ import { encodeName, nameOf, rawName } from "./file_names.ts";
 import { type PublishedHead, saveIn, type Upon } from "./file_save.ts";
 import { trimIn } from "./file_trim.ts";
 import { markOf, newestIn, type RunFolder } from "./file_stored.ts";
-import { exists, listFolders, makeTurns, reasonOf, syncFolder } from "./file_system.ts";
+import {
+  exists,
+  listFolders,
+  makeTurns,
+  reasonOf,
+  removeFolder,
+  syncFolder,
+} from "./file_system.ts";
 
 /** A file that should be a checkpoint and is none; it was passed over. */
 export interface FileWarning {
@@ -198,7 +205,7 @@ export class FileCheckpointer implements Checkpointer {
       if (error instanceof Deno.errors.NotFound) return;
       throw new Error(`Cannot delete ${path}: ${reasonOf(error)}`, { cause: error });
     }
-    await Deno.remove(deleted, { recursive: true });
+    await removeFolder(deleted);
     // A power loss must not bring it back to be resumed.
     if (this.#sync) await syncFolder(parent);
   }

@@ -12,6 +12,7 @@ import {
   dropHead,
   headPath,
   isStored,
+  linkHead,
   releaseHead,
   sweep,
   takeHead,
@@ -145,7 +146,7 @@ async function place(
     dropHead(folder, record.sequence);
     return false;
   }
-  if (!isReleased) await clearTheWay(folder, name, record);
+  if (!isReleased) await clearTheWay(folder, record);
   await publishOwn(folder, name, record);
   return true;
 }
@@ -160,7 +161,7 @@ async function repeat(
 ): Promise<void> {
   // What it takes the place of was on the disk: so must this be, before it has the names.
   if (sync) await draft.file.syncData();
-  if (await isStored(folder, name, record)) throw new CheckpointConflictError(record);
+  if (await isStored(folder, record)) throw new CheckpointConflictError(record);
   const head = headPath(folder, record.sequence);
   try {
     // The head first: its content is the truth about the sequence, and it has no other name yet.
@@ -177,24 +178,30 @@ async function repeat(
   }
 }
 
-/** Gives the head that was taken its checkpoint's name. */
+/**
+ * Gives the head that was taken its checkpoint's name.
+ *
+ * @throws {CheckpointConflictError} If another's checkpoint has it: the save came too late, or the run
+ * was deleted since, and perhaps begun anew.
+ */
 async function publishOwn(
   folder: RunFolder,
   name: string,
   record: CheckpointRecord,
 ): Promise<void> {
-  const head = headPath(folder, record.sequence);
+  const { sequence, writer } = record;
   const path = join(folder.path, name);
   try {
-    Deno.linkSync(head, path);
+    return Deno.linkSync(headPath(folder, sequence), path);
   } catch (error) {
     const { AlreadyExists, NotFound } = Deno.errors;
     if (!(error instanceof AlreadyExists || error instanceof NotFound)) throw error;
-    // Somebody published it for us, unless what has the name is torn.
-    const { sequence, writer } = record;
-    if (await writerOf(folder, { sequence, name, isHead: false }) === writer) return;
-    if (error instanceof NotFound) throw new CheckpointConflictError(record);
-    removeIfThere(path);
-    Deno.linkSync(head, path);
   }
+  // Somebody published it for us, unless what has the name is torn.
+  const holder = await writerOf(folder, { sequence, name, isHead: false });
+  if (holder === writer) return;
+  const isOurs = await writerOf(folder, headCandidate(sequence)) === writer;
+  if (isOurs && holder === undefined && await linkHead(folder, sequence, path)) return;
+  if (isOurs) dropHead(folder, sequence);
+  throw new CheckpointConflictError(record);
 }

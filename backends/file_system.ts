@@ -122,6 +122,17 @@ export function removeIfThere(path: string): boolean {
   }
 }
 
+/** Removes a folder, also what is put into it meanwhile by who found it under its old name. */
+export async function removeFolder(path: string): Promise<void> {
+  for (let left = 10;; left--) {
+    try {
+      return await Deno.remove(path, { recursive: true });
+    } catch (error) {
+      if (left === 0 || !exists(path)) throw error;
+    }
+  }
+}
+
 /** How many names a file has, 0 where the system does not tell; `undefined` if there is none. */
 export function countNames(path: string): number | undefined {
   try {
