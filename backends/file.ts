@@ -17,12 +17,12 @@ import {
 } from "../pipeline/checkpointer.ts";
 import { recordToText } from "../pipeline/record.ts";
 import { type StoredChange, writerMark } from "../pipeline/stored_change.ts";
-import { clockOf, dropLease, idleMsOf, noteAlive } from "./file_lease.ts";
+import { clockOf, dropLease, dropLeaseOf, idleMsOf, noteAlive } from "./file_lease.ts";
 import { historyIn, latestIn, summaryIn } from "./file_load.ts";
 import { encodeName, nameOf, rawName } from "./file_names.ts";
 import { type PublishedHead, saveIn, type Upon } from "./file_save.ts";
 import { trimIn } from "./file_trim.ts";
-import { markOf, newestIn, type RunFolder } from "./file_stored.ts";
+import { markOf, newestIn, type RunFolder, statusOf } from "./file_stored.ts";
 import {
   exists,
   listFolders,
@@ -214,9 +214,15 @@ export class FileCheckpointer implements Checkpointer {
   async touch(pipelineName: string, runId: string, writer: string): Promise<boolean> {
     const folder = await this.#runFolder(pipelineName, runId);
     const newest = newestIn(folder);
-    const isLatest = newest !== undefined && markOf(newest) === writerMark(writer);
-    const isOurs = isLatest && noteAlive(folder, writer);
-    if (isOurs) this.#touched.add(folder.path);
+    if (newest === undefined || markOf(newest) !== writerMark(writer)) return false;
+    if (statusOf(newest) !== "running") return true;
+    if (!noteAlive(folder, writer)) return false;
+    // Whoever ended the run or took it meanwhile has cleared away what it found, and not this.
+    const after = newestIn(folder);
+    const isOurs = after !== undefined && markOf(after) === writerMark(writer);
+    const isAtWork = isOurs && statusOf(after) === "running";
+    if (isAtWork) this.#touched.add(folder.path);
+    else dropLeaseOf(folder, writer);
     return isOurs;
   }
 

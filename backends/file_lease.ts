@@ -10,7 +10,7 @@ import type { CheckpointRecord } from "../pipeline/checkpointer.ts";
 import { headPath } from "./file_heads.ts";
 import { checkpointName } from "./file_names.ts";
 import type { RunFolder } from "./file_stored.ts";
-import { removeIfThere } from "./file_system.ts";
+import { readIfThere, removeIfThere } from "./file_system.ts";
 
 /** A file in the folder of a run that is written anew whenever its worker is heard of. */
 const LEASE = ".lease";
@@ -29,6 +29,11 @@ export function noteAlive(folder: RunFolder, writer: string): boolean {
 /** Removes what `noteAlive` left. */
 export function dropLease(path: string): void {
   removeIfThere(join(path, LEASE));
+}
+
+/** Removes what `noteAlive` left of one writer. */
+export function dropLeaseOf({ path }: RunFolder, writer: string): void {
+  if (readIfThere(join(path, LEASE)) === writer) dropLease(path);
 }
 
 /** Milliseconds from the latest checkpoint of a run, or what was heard of its worker since, to now. */

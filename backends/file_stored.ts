@@ -5,7 +5,11 @@
  */
 
 import { join } from "@std/path";
-import { type CheckpointRecord, RecordVersionError } from "../pipeline/checkpointer.ts";
+import {
+  type CheckpointRecord,
+  RecordVersionError,
+  type RunStatus,
+} from "../pipeline/checkpointer.ts";
 import { fromStored } from "../pipeline/record.ts";
 import { isStoredChange, type StoredChange, writerMark } from "../pipeline/stored_change.ts";
 import { headName } from "./file_names.ts";
@@ -86,6 +90,11 @@ export function readStored(folder: RunFolder, candidate: Candidate): StoredFile 
 /** What tells the writer of a file from the others of its run. */
 export function markOf(file: StoredFile): string {
   return file.whole === undefined ? file.change.writer : writerMark(file.whole.writer);
+}
+
+/** What a run was doing when a file of it was written. */
+export function statusOf(file: StoredFile): RunStatus {
+  return file.whole === undefined ? file.change.status ?? "running" : file.whole.status;
 }
 
 /** The newest good file of a run; `undefined` if there is none. */

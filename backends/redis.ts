@@ -62,8 +62,11 @@ const HISTORY_PAGE = ["100", "4000000"];
 /** Whole checkpoints that are removed at a time. */
 const REMOVE_PAGE = "1000";
 
-/** For how long a deletion is remembered, in milliseconds: by then its worker has heard of it. */
-const DELETED_FOR = "3600000";
+/**
+ * For how long a deletion is remembered, in milliseconds: until a worker has heard of it, and if the
+ * run was completed, until everybody has who loaded it before.
+ */
+const DELETED_FOR = ["3600000", "60000"];
 
 /**
  * Keeps runs in Redis 6.2 or newer, Valkey, or what speaks as they do. Every save and every load of
@@ -210,7 +213,7 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
       const keys = [index, runs, expiring, raw.runs] as const;
       let answer: string | undefined;
       do {
-        answer = textOf(await run(DELETE, keys, [raw.member, member, REMOVE_PAGE, DELETED_FOR]));
+        answer = textOf(await run(DELETE, keys, [raw.member, member, REMOVE_PAGE, ...DELETED_FOR]));
       } while (answer === "more");
       if (answer === "unknown") await removeUnknown(run, place);
     });

@@ -8,7 +8,7 @@
  * | `<prefix>:<pipeline>:runs` | sorted set | run ids by time of the last save, in seconds |
  * | `<prefix>:<pipeline>:expiring` | sorted set | run ids by the earliest time of expiry |
  * | `<prefix>:<pipeline>:<run>:index` | hash | what is known of a run, as told below |
- * | `<prefix>:<pipeline>:<run>:deleted` | string | for an hour, that an unfinished run was deleted |
+ * | `<prefix>:<pipeline>:<run>:deleted` | string | for an hour at most, that the run was deleted |
  *
  * No encoded name holds a `:` and no checkpoint's last part is a word, so no two keys are the same.
  *

@@ -55,13 +55,12 @@ if stored then
   local isOwn = number == stored and writer == latest[3]
   local isNext = number > stored and (upon == '' or upon == latest[3] or writer == latest[3])
   if not isOwn and not isNext then return 'conflict' end
+elseif upon ~= '' and redis.call('EXISTS', run .. 'deleted') == 1 then
+  return 'conflict'
 elseif (anew or '') == '' and (number > 0 or redis.call('ZSCORE', runs, member)
     or rawRuns and redis.call('ZSCORE', rawRuns, rawMember)) then
   ${STANDING}
   if standing(index) == 'unknown' then return 'unknown' end
-end
-if not stored and upon ~= '' and redis.call('EXISTS', run .. 'deleted') == 1 then
-  return 'conflict'
 end
 
 local clock = redis.call('TIME')

@@ -23,9 +23,10 @@ return page
 /** Reads texts. Keys: theirs. */
 export const READ = makeScript(`return redis.call('MGET', unpack(KEYS))`);
 
-/** Removes keys. */
+/** Removes old records, unless their run was begun anew since. Keys: index, then theirs. */
 export const REMOVE = makeScript(`
-redis.call('UNLINK', unpack(KEYS))
+if redis.call('EXISTS', KEYS[1]) == 1 then return 'changed' end
+redis.call('UNLINK', unpack(KEYS, 2))
 return 'removed'
 `);
 

@@ -101,11 +101,11 @@ export async function removeUnknown(run: RunScript, place: RunPlace): Promise<vo
   const found = await Array.fromAsync(readNewestFirst(run, place, candidates, ""));
   for (let done = 0; done < found.length; done += PAGE) {
     const page = found.slice(done, done + PAGE);
-    const [key, ...more] = page.flatMap(({ key, record: { sequence } }) => [
+    const keys = page.flatMap(({ key, record: { sequence } }) => [
       key,
       `${place.keys.run}:changes:${sequence}`,
     ]);
-    if (key !== undefined) await run(REMOVE, [key, ...more], []);
+    await run(REMOVE, [place.keys.index, ...keys], []);
   }
 }
 

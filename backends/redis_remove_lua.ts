@@ -28,8 +28,8 @@ return 'forgotten'
  * Removes a run, from the oldest checkpoint on: until the last call, what is left is a run. Keys:
  * index, runs, expiring, and the runs of the Python framework. Arguments: the run's member there and
  * here, how many whole checkpoints at a time, and for how many milliseconds it is to be remembered
- * that the run was deleted: a worker may be at it. Answers `more` as long as there is more, then what
- * the run's standing was.
+ * that the run was deleted: a worker may be at it, and if it is completed, somebody may yet believe
+ * that it is not. Answers `more` as long as there is more, then what the run's standing was.
  */
 export const DELETE = makeScript(`
 ${STANDING}
@@ -48,7 +48,9 @@ for left = tonumber(ARGV[3]), 0, -1 do
   at = at ~= ends[1] and (found[2] or string.format('%.0f', at + 1))
 end
 redis.call('UNLINK', index)
-if ends[3] and ends[3] ~= 'completed' then redis.call('SET', run .. 'deleted', '', 'PX', ARGV[4]) end
+if ends[3] then
+  redis.call('SET', run .. 'deleted', '', 'PX', ends[3] == 'completed' and ARGV[5] or ARGV[4])
+end
 redis.call('ZREM', rawRuns, ARGV[1])
 redis.call('ZREM', runs, ARGV[2])
 redis.call('ZREM', expiring, ARGV[2])

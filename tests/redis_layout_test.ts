@@ -162,7 +162,7 @@ Deno.test("databases of one server are stores of their own", async () => {
   });
 });
 
-Deno.test("a deleted run leaves no key behind, however long it was", async () => {
+Deno.test("a deleted run leaves no key behind but that it was deleted, however long it was", async () => {
   await withStore({}, async (checkpointer) => {
     await checkpointer.save(record(0, { runId: "other" }));
     const before = await server.cli("dbsize");
@@ -174,6 +174,12 @@ Deno.test("a deleted run leaves no key behind, however long it was", async () =>
     }));
     await checkpointer.deleteRun("factory", "a");
     await checkpointer.deleteRun("factory", "b");
+    const left = ["a", "b"].map((runId) => `firefly:ckpt:factory:${runId}:deleted`);
+    for (const key of left) {
+      const ms = Number(await server.cli("pttl", key));
+      assert(ms > 0 && ms <= 60_000, `${key} is left for ${ms} ms`);
+      await server.cli("del", key);
+    }
     assertEquals(await server.cli("dbsize"), before);
     const listed = await Array.fromAsync(checkpointer.listRuns("factory"));
     assertEquals(listed.map(({ runId }) => runId), ["other"]);

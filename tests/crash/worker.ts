@@ -46,7 +46,7 @@ async function goOn(): Promise<void> {
     await journey.invoke(DEPARTURE, { runId });
   } else if (latest.status === "paused") {
     await journey.resume(runId, { approvePause: true, update: { permit: true } });
-  } else if (way === "take over" || checkpointer.touch === undefined) {
+  } else if (way === "take over") {
     await journey.resume(runId, { takeOver: true });
   } else {
     const recovered = await journey.recover();

@@ -3,8 +3,11 @@ import type { MakePlace, Place } from "./place.ts";
 
 const DATABASES = 16;
 
-/** A checkpoint, what is known of a run, or the runs of a pipeline. */
-const KEPT = /^firefly:ckpt:[^:]+:(?:[^:]+:(?:\d{6,}_[^:]+|index|deleted)|runs|expiring)$/;
+/** A checkpoint, changes of one, what is known of a run, or the runs of a pipeline. */
+const KEPT = /^firefly:ckpt:[^:]+:(?:[^:]+:(?:\d{6,}_[^:]+|changes:\d+|index)|runs|expiring)$/;
+
+/** That a run was deleted is kept for a while, and goes by itself. */
+const PASSING = /:deleted$/;
 
 /** Databases of one server, which keeps what it stored when it is killed. */
 export async function redisPlaces(): Promise<MakePlace> {
@@ -15,7 +18,8 @@ export async function redisPlaces(): Promise<MakePlace> {
 
 function redisPlace(server: ThrowAwayRedis, database: number): Place {
   const ask = (...words: readonly string[]) => server.cli("-n", String(database), ...words);
-  const contents = async () => (await ask("keys", "*")).split("\n").filter((key) => key !== "");
+  const contents = async () =>
+    (await ask("keys", "*")).split("\n").filter((key) => key !== "" && !PASSING.test(key));
   const strays = async () => {
     const clients = (await ask("client", "list")).split("\n").filter((client) =>
       client.includes(` db=${database} `) && !client.includes(" cmd=client")

@@ -51,6 +51,8 @@ export async function rivalry(plan: RivalryPlan): Promise<RivalryFigures> {
     assertEquals(reports.flatMap(({ surprises }) => surprises), []);
     await assertSound(place, saves);
     assertEquals(await place.strays(), []);
+    await deleteAll(place);
+    assertEquals(await place.contents(), [], "what is left of runs that were deleted");
     const outcomes = new Map<string, number>();
     for (const [outcome, count] of reports.flatMap((report) => Object.entries(report.outcomes))) {
       outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + count);
@@ -112,6 +114,13 @@ async function assertSound({ address }: Place, saves: readonly Saved[]): Promise
   }
   assertEquals(problems, []);
   for (const runId of runIds) await assertEnds(checkpointer, runId);
+}
+
+async function deleteAll({ address }: Place): Promise<void> {
+  await using store = await openStore(address);
+  for (let index = 0; index < RUNS; index++) {
+    await store.checkpointer.deleteRun(RIVALRY, runIdOf(index));
+  }
 }
 
 function runIdOf(index: number): string {
