@@ -49,7 +49,12 @@ const WHERE = "that is a run's latest one in Redis";
  */
 export function fromSummary({ text, change, idle }: ToldSummary): RunSummary {
   const whole = recordFromText(text, WHERE, "");
-  // No other change matters to a summary.
+  return summarize({ ...latestOf(whole, change), idleMs: idleMsOf(idle) });
+}
+
+/** What a summary needs of the latest record, to which no other change matters. */
+function latestOf(whole: CheckpointRecord, change: string): CheckpointRecord {
+  if (change === "") return whole;
   const changes = changesOf(change, WHERE).map((last) => ({ ...last, since: whole.sequence }));
-  return summarize({ ...foldLatest(whole, changes, WHERE), idleMs: idleMsOf(idle) });
+  return foldLatest(whole, changes, WHERE);
 }

@@ -28,7 +28,6 @@ export function makePace(): Pace {
   let looked = since;
   let unseen = 0;
   let left = 0;
-  let turn: Promise<void> | undefined;
   return {
     isDue() {
       if (left-- > 0) return false;
@@ -38,14 +37,16 @@ export function makePace(): Pace {
       looked = now;
       return now - since >= STRETCH_MS;
     },
-    // The tasks of a fan-out share one turn.
-    giveWay: () =>
-      turn ??= turnOfEventLoop().then(() => {
-        since = performance.now();
-        turn = undefined;
-      }),
+    async giveWay() {
+      turn ??= turnOfEventLoop();
+      await turn;
+      since = performance.now();
+    },
   };
 }
+
+/** The turn that is awaited: the tasks of a fan-out share it, and so do runs that go on together. */
+let turn: Promise<void> | undefined;
 
 /** Takes a message's way: a timer waits for a millisecond or more, and a microtask for nothing. */
 function turnOfEventLoop(): Promise<void> {
@@ -54,6 +55,7 @@ function turnOfEventLoop(): Promise<void> {
   port1.onmessage = () => {
     port1.close();
     port2.close();
+    turn = undefined;
     resolve();
   };
   port2.postMessage(undefined);

