@@ -29,7 +29,7 @@ import { type OwnConnection, ownConnection } from "./redis_connection.ts";
 import { isPassing, reasonOf, RedisError } from "./redis_error.ts";
 import { placeOfPipeline, placeOfRun, type RunPlace } from "./redis_keys.ts";
 import { listRuns } from "./redis_listing.ts";
-import { DELETE, TOUCH, TRIM } from "./redis_lua.ts";
+import { TOUCH } from "./redis_lua.ts";
 import { adopt, oldRecordsOf, removeUnknown } from "./redis_old_records.ts";
 import {
   checkKeyPrefix,
@@ -39,6 +39,7 @@ import {
 } from "./redis_options.ts";
 import { HISTORY, LATEST } from "./redis_read_lua.ts";
 import { historyOf, latestOf } from "./redis_records.ts";
+import { DELETE, TRIM } from "./redis_remove_lua.ts";
 import { saveChange, saveWhole, writerText } from "./redis_saves.ts";
 import { type RunScript, runScript, textOf, textsOf } from "./redis_script.ts";
 import { parseUrl } from "./redis_url.ts";
@@ -58,12 +59,12 @@ export type {
 /** Whole checkpoints that `history` reads at a time, and how many bytes are enough. */
 const HISTORY_PAGE = ["100", "4000000"];
 
-/** Whole checkpoints that are deleted at a time. */
-const DELETE_PAGE = "1000";
+/** Whole checkpoints that are removed at a time. */
+const REMOVE_PAGE = "1000";
 
 /**
- * For how long a deletion is remembered, in milliseconds: until a worker has heard of it, and if the
- * run was completed, until everybody has who loaded it before.
+ * For how long a deletion is remembered, in milliseconds: until a worker has heard of it; and where
+ * the run was completed, until everybody has who loaded it before.
  */
 const DELETED_FOR = ["3600000", "60000"];
 
@@ -139,10 +140,11 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
       // Where a change was refused, the whole record tells why.
       this.#chains.forget(record.pipelineName, record.runId);
       const text = recordToText(record);
-      let answer = await saveWhole(saving, record, text, change, "");
+      const whole = { record, text, change };
+      let answer = await saveWhole(saving, whole, "");
       if (answer === "unknown") {
         await adopt(run, place, this.#ttl);
-        answer = await saveWhole(saving, record, text, change, "anew");
+        answer = await saveWhole(saving, whole, "anew");
       }
       if (answer !== "saved") throw new CheckpointConflictError(record);
       this.#chains.savedWhole(record, text.length);
@@ -211,7 +213,7 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
       const keys = [index, runs, expiring, raw.runs] as const;
       let answer: string | undefined;
       do {
-        answer = textOf(await run(DELETE, keys, [raw.member, member, DELETE_PAGE, ...DELETED_FOR]));
+        answer = textOf(await run(DELETE, keys, [raw.member, member, REMOVE_PAGE, ...DELETED_FOR]));
       } while (answer === "more");
       if (answer === "unknown") await removeUnknown(run, place);
     });
@@ -225,12 +227,15 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
     });
   }
 
-  /** Removes up to 1,000 chains of a run's checkpoints below a sequence that the others do not need. */
+  /**
+   * Removes checkpoints of a run below a sequence, some at a time; what the others need stays. Knows
+   * only of runs that were saved from here.
+   */
   async trim(pipelineName: string, runId: string, below: number): Promise<number> {
-    const sequence = String(Math.min(below, Number.MAX_SAFE_INTEGER));
     return await this.#call("trim a run", async (run) => {
       const { keys: { index } } = await placeOfRun(this.#keyPrefix, pipelineName, runId);
-      return Number(textOf(await run(TRIM, [index], [sequence, DELETE_PAGE])));
+      const least = String(Math.min(below, Number.MAX_SAFE_INTEGER));
+      return Number(textOf(await run(TRIM, [index], [least, REMOVE_PAGE])));
     });
   }
 

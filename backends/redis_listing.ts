@@ -7,11 +7,11 @@
 import type { RunStatus, RunSummary } from "../pipeline/checkpointer.ts";
 import { summarize } from "../pipeline/record.ts";
 import type { PipelineKeys, PipelinePlace } from "./redis_keys.ts";
-import { FORGET } from "./redis_lua.ts";
 import { isStanding } from "./redis_lua_helpers.ts";
 import { encodeName } from "./redis_names.ts";
 import { type Candidate, readOld, searchPipeline } from "./redis_old_records.ts";
 import { LIST } from "./redis_read_lua.ts";
+import { FORGET } from "./redis_remove_lua.ts";
 import { type RunScript, textsOf } from "./redis_script.ts";
 import { fromSummary, type ToldSummary } from "./redis_summary.ts";
 

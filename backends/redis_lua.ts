@@ -16,9 +16,9 @@ import { makeScript } from "./redis_script.ts";
  *
  * Keys: index, checkpoint, runs, expiring, and where they differ from ours, the runs of the Python
  * framework. Arguments: sequence, writer, status, time to live in milliseconds or `""`, text, the
- * writer of the checkpoint that is changed or `""`, summary, `"anew"` where the run is known to be new or `""`, and the run's raw id; what is empty at
- * the end may be left out. Answers `saved`, `conflict`, or `unknown` where an older store has to be
- * searched first.
+ * writer of the checkpoint that is changed or `""`, summary, `"anew"` where the run is known to be new
+ * or `""`, and the run's raw id; what is empty at the end may be left out. Answers `saved`,
+ * `conflict`, or `unknown` where an older store has to be searched first.
  *
  * What is changed may be gone when the server restarted and forgot some or all of what it was told:
  * then the run goes on. Not so where it was deleted, or begun anew by somebody else since.
@@ -193,78 +193,4 @@ if latest[2] ~= '' then
   end
 end
 return 'touched'
-`);
-
-/**
- * Removes runs from the sorted sets that are gone and were not saved since. Keys: runs, expiring.
- * Arguments: each member and the score that it had.
- */
-export const FORGET = makeScript(`
-local pipeline = string.sub(KEYS[1], 1, -1 - #'runs')
-for i = 1, #ARGV, 2 do
-  local score = redis.call('ZSCORE', KEYS[1], ARGV[i])
-  if score and tonumber(score) == tonumber(ARGV[i + 1])
-      and redis.call('EXISTS', pipeline .. ARGV[i] .. ':index') == 0 then
-    redis.call('ZREM', KEYS[1], ARGV[i])
-    redis.call('ZREM', KEYS[2], ARGV[i])
-  end
-end
-return 'forgotten'
-`);
-
-/**
- * Removes a run, from the oldest checkpoint on: until the last call, what is left is a run. Keys:
- * index, runs, expiring, and the runs of the Python framework. Arguments: the run's member there and
- * here, how many whole checkpoints at a time, and for how many milliseconds it is to be remembered
- * that the run was deleted: a worker may be at it, and if it is completed, somebody may yet believe
- * that it is not. Answers `more` as long as there is more, then what the run's standing was.
- */
-export const DELETE = makeScript(`
-${STANDING}
-local index, runs, expiring, rawRuns = unpack(KEYS)
-local run, was = string.sub(index, 1, -1 - #'index'), standing(index)
-local ends = redis.call('HMGET', index, 'base', 'oldest', 'status')
-local at = ends[2]
-for left = tonumber(ARGV[3]), 0, -1 do
-  if not at then break end
-  if left == 0 then
-    redis.call('HSET', index, 'oldest', at)
-    return 'more'
-  end
-  local found = redis.call('HMGET', index, at, '>' .. at)
-  redis.call('UNLINK', run .. (found[1] or ''), run .. 'changes:' .. at)
-  at = at ~= ends[1] and (found[2] or string.format('%.0f', at + 1))
-end
-redis.call('UNLINK', index)
-if ends[3] then
-  redis.call('SET', run .. 'deleted', '', 'PX', ends[3] == 'completed' and ARGV[5] or ARGV[4])
-end
-redis.call('ZREM', rawRuns, ARGV[1])
-redis.call('ZREM', runs, ARGV[2])
-redis.call('ZREM', expiring, ARGV[2])
-return was
-`);
-
-/**
- * Removes checkpoints of a run below a sequence that none above needs, oldest first. Keys: index.
- * Arguments: the sequence, how many chains at a time. Answers how many checkpoints were removed.
- */
-export const TRIM = makeScript(`
-local index, below = KEYS[1], tonumber(ARGV[1])
-local run = string.sub(index, 1, -1 - #'index')
-local ends = redis.call('HMGET', index, 'base', 'oldest')
-local at, removed = ends[2], 0
-for _ = 1, tonumber(ARGV[2]) do
-  if not at or at == ends[1] then break end
-  local found = redis.call('HMGET', index, at, '>' .. at)
-  local following = found[2] or string.format('%.0f', at + 1)
-  if tonumber(following) > below then break end
-  local changes = run .. 'changes:' .. at
-  removed = removed + redis.call('LLEN', changes) + redis.call('UNLINK', run .. (found[1] or ''))
-  redis.call('UNLINK', changes)
-  redis.call('HDEL', index, at, '+' .. at, '>' .. at, '<' .. following)
-  at = following
-end
-if at then redis.call('HSET', index, 'oldest', at) end
-return tostring(removed)
 `);

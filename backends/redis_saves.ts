@@ -22,19 +22,25 @@ export interface Saving {
   readonly ttl: string;
 }
 
+/** A checkpoint to be saved whole. */
+export interface WholeCheckpoint {
+  /** The record. */
+  readonly record: CheckpointRecord;
+  /** The record as text. */
+  readonly text: string;
+  /** What it changes, if that is known. */
+  readonly change: Pick<CheckpointChange, "since" | "sinceWriter"> | undefined;
+}
+
 /**
  * Saves a whole checkpoint; comes back with `saved`, `conflict`, or `unknown` where an older store
  * has to be searched first.
  *
- * @param text The record as text.
- * @param change What it changes, if that is known.
  * @param anew Whether that search was made.
  */
 export async function saveWhole(
   { run, place: { keys, raw }, ttl }: Saving,
-  record: CheckpointRecord,
-  text: string,
-  change: CheckpointChange | undefined,
+  { record, text, change }: WholeCheckpoint,
   anew: "anew" | "",
 ): Promise<string | undefined> {
   const node = encodeName(record.nodeId);

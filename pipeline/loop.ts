@@ -134,7 +134,6 @@ async function endRejected<State extends object>(
   run: Run<State>,
   before: Unfolded<State>,
 ): Promise<RunResult<State>> {
-  run.pendingEdges = run.pendingEdges.filter((edge) => !isDeadEnd(run, edge));
   try {
     return await cancel(run);
   } catch (error) {

@@ -55,6 +55,14 @@ Deno.test("a small record is stored whole, a small change of a large one as a ch
   assertEquals(save(chains, counted(LARGE, 1), LARGE).isChange, true);
 });
 
+Deno.test("a change that renames what finished before is stored as the record", () => {
+  const chains = makeChains();
+  save(chains, LARGE);
+  const next = counted(LARGE, 1);
+  const change = { ...changeBetween(LARGE, next), replacesCompletedNodes: true };
+  assertEquals(chains.plan(next, change), undefined);
+});
+
 Deno.test("a change of more than half a record is stored as the record", () => {
   const chains = makeChains();
   save(chains, LARGE);

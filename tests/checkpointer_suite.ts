@@ -19,6 +19,8 @@ import { testPruning } from "./suite/pruning.ts";
 import { testRecords } from "./suite/records.ts";
 import { testRivals } from "./suite/rivals.ts";
 import type { Harness, Test } from "./suite/store.ts";
+import { testSubPipelines } from "./suite/sub_pipelines.ts";
+import { testVersions } from "./suite/versions.ts";
 import { testWorkers } from "./suite/workers.ts";
 
 export type { Harness, Store } from "./suite/store.ts";
@@ -59,6 +61,8 @@ export function checkpointerSuite(name: string, harness: Harness): void {
   testPauses(test);
   testApprovals(test);
   testPruning(test);
+  testVersions(test);
+  testSubPipelines(test);
   testWorkers(test);
   testDeaths(test);
   testDeletions(test);

@@ -60,6 +60,7 @@ Deno.test("a pause that re-enters its node: the same task runs again and is told
   const talks = interview(store, told);
   const first = expectStatus(await talks.invoke(TALK, { runId: "r" }), "paused");
   assertEquals(first.completedNodes, [], "the visit is not over");
+  assertEquals(store.records.at(-1)?.tasks.map(({ status }) => status), ["paused"]);
   assertEquals(first.pauses.map(({ id, node }) => [id, node]), [["ask#1", "ask"]]);
   const more = { ...YES, answer: "more", by: "ana" } as const;
   const second = expectStatus(await talks.resume("r", more), "paused");
@@ -218,6 +219,52 @@ Deno.test("a node that throws when it is re-entered is run again with the same a
   assertEquals(paused.pauses.map(({ id }) => id), ["review#3"]);
   const last = await reviews(store, ran).resume("r", { ...YES, answer: "fine" });
   assertEquals(last.state.log.slice(0, 3), ["a good after 0", "b", "c fine after 0"]);
+});
+
+Deno.test("what ended as rejected stays so while the step waits for something else", async () => {
+  const store = watch();
+  const ask = (_: Talk, { reentry }: NodeContext) => {
+    if (reentry === undefined) return pause("sure?", { reenter: true });
+    return reentry.approved ? { log: "approved" } : rejected();
+  };
+  const define = () =>
+    definePipeline({
+      name: "talks",
+      state: unchecked<Talk>(),
+      reducers: { log: append },
+      nodes: {
+        split: () => {},
+        one: ask,
+        two: ask,
+        end: () => ({ log: "end" }),
+        sorry: () => ({ log: "sorry" }),
+      },
+      start: "split",
+      edges: {
+        split: ["one", "two"],
+        one: { route: () => "end", to: ["end"], rejected: "sorry" },
+        two: "end",
+        end: END,
+        sorry: END,
+      },
+    }, { checkpointer: store });
+  await define().invoke(TALK, { runId: "r" });
+  const paused = expectStatus(await define().reject("r", { pauseId: "one#1" }), "paused");
+  assertEquals(paused.pauses.map(({ id }) => id), ["two#1"]);
+  const result = expectStatus(await define().resume("r", YES), "completed");
+  assertEquals(result.state.log, ["approved", "sorry", "end"]);
+  assertChanges(store);
+});
+
+Deno.test("a step that waits has been heard of: recoveries begin anew", async () => {
+  const store = new MemoryCheckpointer();
+  await interview(store).invoke(TALK, { runId: "r" });
+  const start = (await Array.fromAsync(store.history("talks", "r"))).at(-1);
+  assert(start !== undefined);
+  await store.save({ ...start, runId: "dead", leaseMs: 0, recoveries: 4 });
+  const [recovery] = await interview(store).recover();
+  assertEquals(recovery?.result?.status, "paused");
+  assertEquals((await store.loadLatest("talks", "dead"))?.recoveries, undefined);
 });
 
 Deno.test("a run that waits is cancelled and forked with its pauses", async () => {

@@ -86,4 +86,5 @@ Deno.test("a pause of a renamed node is approved by the id that was handed out",
   assertEquals(error.pauses.map(({ id, node }) => [id, node]), [["ask#1", "approval"]]);
   const result = await renamed.resume("r", { ...YES, pauseId: "ask#1" });
   assertEquals(expectStatus(result, "completed").completedNodes, ["approval", "deploy"]);
+  assertChanges(store);
 });

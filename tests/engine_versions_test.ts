@@ -121,6 +121,35 @@ Deno.test("a migration gets data of its own, and may change it", async () => {
   assertEquals((await orders.reject("r")).state.firstName, "changed in place");
 });
 
+Deno.test("a run of the Python framework is of version 1", async () => {
+  const store = watch();
+  await store.save({
+    version: 0,
+    pipelineName: "orders",
+    runId: "old",
+    sequence: 1,
+    nodeId: "ask",
+    state: { name: "Ana", price: 2 },
+    completedNodes: ["ask"],
+    status: "running",
+    paused: false,
+    tasks: [],
+    pendingEdges: [{ node: "ask", visit: 1 }],
+    steps: 1,
+    failures: [],
+    writer: "",
+    savedAt: new Date(0).toISOString(),
+  });
+  const orders = ordersV3(store, {
+    1: (state) => Object.assign(state, { firstName: "in place" }),
+    2: toOrder3,
+  });
+  const result = expectStatus(await orders.resume("old"), "completed");
+  assertEquals(result.state, { firstName: "in place", cents: 200n, log: ["200 cents"] });
+  assertEquals(store.records.slice(1).map(({ version }) => version > 0), [true, true, true]);
+  assertChanges(store);
+});
+
 Deno.test("types: renamed leads to nodes, and a migration takes and gives an object", () => {
   const common = {
     name: "orders",

@@ -182,7 +182,7 @@ Deno.test("a change whose answer is lost is stored once", async () => {
 });
 
 Deno.test("a chain of which a part is gone ends, and a whole checkpoint begins the next", async () => {
-  for (const part of ["000000_deployer", "changes:0", "index"]) {
+  for (const part of ["000000_deployer", "changes:0"]) {
     await withStore({}, async (checkpointer) => {
       const [last] = await saveChain(checkpointer, 3);
       await server.cli("del", `${RUN}:${part}`);
@@ -309,6 +309,32 @@ Deno.test("a deleted run leaves no list behind, nor one that no index leads to",
       assertEquals(await server.cli("keys", "*"), isIndexed ? `${RUN}:deleted` : "");
     });
   }
+});
+
+Deno.test("what is trimmed leaves no key behind, and takes nothing that is needed", async () => {
+  await withStore({}, async (checkpointer) => {
+    // Two chains, 0 to 3 and 20 to 22, then 30.
+    const one = await saveChain(checkpointer, 3);
+    const two = await saveChain(checkpointer, 2, next(one[0], { sequence: 20, writer: "other" }));
+    const latest = next(two[0], { sequence: 30, writer: "third" });
+    await checkpointer.save(latest);
+    const all = [latest, ...two, ...one] as const;
+    for (const [below, removed, left] of [[0, 0, 8], [3, 0, 8], [4, 4, 4], [22, 0, 4]] as const) {
+      assertEquals(await checkpointer.trim("factory", "r1", below), removed);
+      const history = await Array.fromAsync(checkpointer.history("factory", "r1"));
+      assertEquals(sequences(history), sequences(all.slice(0, left)));
+      for (const [index, found] of history.entries()) assertRecord(found, all[index] ?? latest);
+    }
+    assertEquals(await checkpointer.trim("factory", "r1", Infinity), 3);
+    await assertStored(checkpointer, [latest]);
+    assertEquals(Object.keys(await deadlines()), ["000030_deployer", "index"]);
+    assertEquals(await checkpointer.trim("factory", "nobody's", Infinity), 0);
+    const end = next(latest);
+    await checkpointer.save(end, changeBetween(latest, end));
+    await assertStored(checkpointer, [end, latest]);
+    await checkpointer.deleteRun("factory", "r1");
+    assertEquals(await server.cli("keys", "*"), "");
+  });
 });
 
 Deno.test("a listing reads the last change of a run, and no large one", async () => {

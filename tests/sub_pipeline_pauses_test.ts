@@ -201,6 +201,18 @@ Deno.test("a fork has inner runs of its own, and approves nothing of the other's
   const asked = expectStatus(await outer.resume("f", YES), "paused");
   assertEquals(asked.pauses.map(({ id }) => id), ["review#1.2"]);
   expectStatus(await outer.resume("f", YES), "completed");
+
+  // The inner pauses of both have one id, and a worker dies between the inner one and the outer.
+  await outer.fork("b", { sequence, runId: "g" });
+  const dying = watch(({ runId, status }) => {
+    if (runId === "g" && status === "paused") throw new Error("power loss");
+  }, store);
+  await assertRejects(
+    () => books(dying, reviews({ questions: 1, ran })).resume("g", YES),
+    Error,
+    "power loss",
+  );
+  assertEquals(expectStatus(await outer.resume("g"), "paused").pauses.length, 1);
   assertEquals((await store.loadLatest("reviews", INNER))?.status, "paused");
   expectStatus(await outer.resume("b", YES), "completed");
 });

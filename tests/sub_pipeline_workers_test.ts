@@ -188,3 +188,39 @@ Deno.test("draining the outer pipeline drains the inner run, and another worker 
   const [recovery] = await define().recover();
   assertEquals(recovery?.result?.state.log, ["one,two"]);
 });
+
+Deno.test("an approval that came in time holds, however long the inner run takes to hear of it", async () => {
+  const store = new MemoryCheckpointer();
+  const inner = () => reviews({ questions: 1, expiresInMs: 200 });
+  await books(store, inner()).invoke(BOOK, { runId: "b" });
+  const dying = watch(({ pipelineName }) => {
+    if (pipelineName === "reviews") throw new Error("power loss");
+  }, store);
+  expectStatus(await books(dying, inner()).resume("b", YES), "failed");
+  await new Promise((resolve) => setTimeout(resolve, 250));
+  expectStatus(await books(store, inner()).resume("b"), "completed");
+});
+
+Deno.test("of two workers that start the inner run at once, one does, and nobody fails", async () => {
+  const store = new MemoryCheckpointer();
+  const ran: string[] = [];
+  const late = watch(() => {}, store);
+  await books(store, reviews({ ran })).invoke(BOOK, { runId: "b" });
+  const [latest] = await Array.fromAsync(store.history("books", "b"));
+  assert(latest !== undefined);
+  const start = (await Array.fromAsync(store.history("books", "b"))).at(-2);
+  assert(start !== undefined);
+  await store.save({ ...start, sequence: latest.sequence + 1, leaseMs: 0 });
+  let isFirst = true;
+  const blind: Checkpointer = {
+    ...late,
+    async loadLatest(pipelineName, runId) {
+      if (pipelineName !== "reviews" || !isFirst) {
+        return await store.loadLatest(pipelineName, runId);
+      }
+      isFirst = false;
+    },
+  };
+  expectStatus(await books(blind, reviews({ ran })).resume("b"), "completed");
+  assertEquals([isFirst, ran.length], [false, 2]);
+});

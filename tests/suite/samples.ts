@@ -111,7 +111,40 @@ export const EVERY_FIELD: readonly CheckpointRecord[] = [
     resume: { at: nextTime(), approved: [] },
   }),
   makeRecord({ sequence: 5, status: "completed", steps: 1_000_000, pauseReason: "" }),
+  // All records of a chain of changes are of one version.
+  reenteredRecord({ sequence: 6, pipelineVersion: undefined }),
 ];
+
+/** A record of a later version, of a step whose tasks wait, went on or ended after an answer. */
+export function reenteredRecord(more: Partial<CheckpointRecord> = {}): CheckpointRecord {
+  const pause = { id: "ask#1", reason: "may I?", expiresAt: nextTime(), payload: { item: 1 } };
+  const at = nextTime();
+  const said = { at, by: "ana", answer: ["yes"] };
+  return makeRecord({
+    pipelineVersion: 3,
+    status: "paused",
+    tasks: [
+      { node: "ask", visit: 1, begunAs: "question", status: "paused", reason: "may I?", entry: 2 },
+      { node: "ask", visit: 2, status: "pending", reentry: { entry: 2, pause, ...said } },
+      {
+        node: "ask",
+        visit: 3,
+        status: "pending",
+        reentry: { entry: 3, pause, at, rejected: true, reason: "no" },
+      },
+      {
+        node: "ask",
+        visit: 4,
+        begunAs: "question",
+        status: "finished",
+        update: {},
+        rejected: true,
+      },
+    ],
+    pendingEdges: [{ node: "ask", visit: 1, pause, entry: 2 }],
+    ...more,
+  });
+}
 
 /** A record that holds a text wherever a record holds text outside of the codec's forms. */
 export function recordOfText(text: string): CheckpointRecord {
