@@ -63,8 +63,8 @@ const HISTORY_PAGE = ["100", "4000000"];
 const REMOVE_PAGE = "1000";
 
 /**
- * For how long a deletion is remembered, in milliseconds: until a worker has heard of it, and if the
- * run was completed, until everybody has who loaded it before.
+ * For how long a deletion is remembered, in milliseconds: until a worker has heard of it; and where
+ * the run was completed, until everybody has who loaded it before.
  */
 const DELETED_FOR = ["3600000", "60000"];
 
