@@ -20,10 +20,17 @@ import { type StoredChange, writerMark } from "../pipeline/stored_change.ts";
 import { clockOf, dropLease, idleMsOf, noteAlive } from "./file_lease.ts";
 import { historyIn, latestIn, summaryIn } from "./file_load.ts";
 import { encodeName, nameOf, rawName } from "./file_names.ts";
-import { type PublishedHead, saveIn } from "./file_save.ts";
+import { type PublishedHead, saveIn, type Upon } from "./file_save.ts";
 import { trimIn } from "./file_trim.ts";
-import { newestMark, type RunFolder } from "./file_stored.ts";
-import { exists, listFolders, makeTurns, reasonOf, syncFolder } from "./file_system.ts";
+import { markOf, newestIn, type RunFolder } from "./file_stored.ts";
+import {
+  exists,
+  listFolders,
+  makeTurns,
+  reasonOf,
+  removeFolder,
+  syncFolder,
+} from "./file_system.ts";
 
 /** A file that should be a checkpoint and is none; it was passed over. */
 export interface FileWarning {
@@ -34,6 +41,9 @@ export interface FileWarning {
   /** What reading it threw. */
   readonly cause: unknown;
 }
+
+/** Runs of which an instance knows the head. */
+const RUNS_KNOWN = 10_000;
 
 /** Options of a {@linkcode FileCheckpointer}. */
 export interface FileCheckpointerOptions {
@@ -69,8 +79,8 @@ export class FileCheckpointer implements Checkpointer {
   readonly #sync: boolean;
   readonly #onWarning: (warning: FileWarning) => void;
   readonly #chains = makeChains(changeText);
-  /** The head that was published here last: it need not be looked at again. */
-  #lastSaved: PublishedHead | undefined;
+  /** The heads that were published here, by folder: they need not be read again. */
+  readonly #published = new Map<string, PublishedHead>();
   /** Folders of runs whose workers were heard of through this instance. */
   readonly #touched = new Set<string>();
 
@@ -93,21 +103,21 @@ export class FileCheckpointer implements Checkpointer {
   /**
    * Stores one checkpoint: whole, or as a change where that is much less.
    *
-   * @throws {CheckpointConflictError} If another writer saved this sequence, or a later one is
-   * stored.
+   * @throws {CheckpointConflictError} If another writer saved this sequence, a later one is stored,
+   * or what is changed is not the latest.
    * @throws {Error} If the file could not be written, with the operating system's error as cause.
    */
   async save(record: CheckpointRecord, change?: CheckpointChange): Promise<void> {
     const folder = await this.#runFolder(record.pipelineName, record.runId);
-    const published = this.#lastSaved;
-    this.#lastSaved = undefined;
+    const published = this.#published.get(folder.path);
+    this.#published.delete(folder.path);
     try {
-      await this.#saveIn(folder, record, change, published);
+      const head = await this.#saveIn(folder, record, change, published);
+      if (head !== undefined && record.status === "running") this.#notePublished(folder, head);
     } catch (cause) {
       if (cause instanceof CheckpointConflictError) throw cause;
       throw new Error(`Cannot write to ${folder.path}: ${reasonOf(cause)}`, { cause });
     }
-    this.#lastSaved = { path: folder.path, sequence: record.sequence };
     const isOver = record.status !== "running" && this.#touched.delete(folder.path);
     // Whoever claims a run clears away what a dead worker left.
     if (isOver || record.resume !== undefined) dropLease(folder.path);
@@ -118,18 +128,27 @@ export class FileCheckpointer implements Checkpointer {
     record: CheckpointRecord,
     change: CheckpointChange | undefined,
     published: PublishedHead | undefined,
-  ): Promise<void> {
-    const common = { record, sync: this.#sync, published };
+  ): Promise<PublishedHead | undefined> {
+    const common = { record, sync: this.#sync, upon: uponOf(change), published };
     const planned = this.#chains.plan(record, change);
     if (planned !== undefined && planned.since === record.sequence - 1) {
       const text = planned.text + "\n";
-      if (await saveIn(folder, { ...common, text, isChange: true })) {
-        return this.#chains.savedChange(record, planned);
+      const head = await saveIn(folder, { ...common, text, isChange: true });
+      if (head !== undefined) {
+        this.#chains.savedChange(record, planned);
+        return head;
       }
     }
     const text = recordToText(record) + "\n";
-    await saveIn(folder, { ...common, text, isChange: false });
+    const head = await saveIn(folder, { ...common, text, isChange: false });
     this.#chains.savedWhole(record, text.length);
+    return head;
+  }
+
+  #notePublished({ path }: RunFolder, head: PublishedHead): void {
+    this.#published.set(path, head);
+    if (this.#published.size <= RUNS_KNOWN) return;
+    for (const oldest of this.#published.keys()) return void this.#published.delete(oldest);
   }
 
   /** Yields the checkpoint with the highest sequence; files that are no checkpoints are told. */
@@ -177,6 +196,7 @@ export class FileCheckpointer implements Checkpointer {
   async deleteRun(pipelineName: string, runId: string): Promise<void> {
     const { path } = await this.#runFolder(pipelineName, runId);
     this.#chains.forget(pipelineName, runId);
+    this.#published.delete(path);
     const parent = dirname(path);
     const deleted = join(parent, `.deleted-${crypto.randomUUID()}`);
     try {
@@ -185,7 +205,7 @@ export class FileCheckpointer implements Checkpointer {
       if (error instanceof Deno.errors.NotFound) return;
       throw new Error(`Cannot delete ${path}: ${reasonOf(error)}`, { cause: error });
     }
-    await Deno.remove(deleted, { recursive: true });
+    await removeFolder(deleted);
     // A power loss must not bring it back to be resumed.
     if (this.#sync) await syncFolder(parent);
   }
@@ -193,7 +213,9 @@ export class FileCheckpointer implements Checkpointer {
   /** Notes that a run's worker is alive, if its latest checkpoint is still this writer's. */
   async touch(pipelineName: string, runId: string, writer: string): Promise<boolean> {
     const folder = await this.#runFolder(pipelineName, runId);
-    const isOurs = newestMark(folder) === writerMark(writer) && noteAlive(folder, writer);
+    const newest = newestIn(folder);
+    const isLatest = newest !== undefined && markOf(newest) === writerMark(writer);
+    const isOurs = isLatest && noteAlive(folder, writer);
     if (isOurs) this.#touched.add(folder.path);
     return isOurs;
   }
@@ -215,6 +237,12 @@ export class FileCheckpointer implements Checkpointer {
     const message = `${path} is no checkpoint of its run and was passed over: ${reasonOf(cause)}`;
     this.#onWarning({ path, message, cause });
   };
+}
+
+/** The checkpoint that a change is against. */
+function uponOf(change: CheckpointChange | undefined): Upon | undefined {
+  if (change === undefined || change.since < 0) return undefined;
+  return { sequence: change.since, mark: writerMark(change.sinceWriter) };
 }
 
 /** With its time in full, as people read it, and lists without the chain. */

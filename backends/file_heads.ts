@@ -45,7 +45,10 @@ export async function takeHead(
 export async function releaseHead(folder: RunFolder, sequence: number): Promise<boolean> {
   const names = countNames(headPath(folder, sequence));
   if (names === undefined) return false;
-  if (names < 2) await publish(folder, sequence);
+  if (names < 2) {
+    if (await isLate(folder, sequence)) return dropHead(folder, sequence) && false;
+    await publish(folder, sequence);
+  }
   return dropHead(folder, sequence);
 }
 
@@ -61,39 +64,63 @@ export async function publish(folder: RunFolder, sequence: number): Promise<void
   const nodeId = file.whole === undefined ? file.change.node_id : file.whole.nodeId;
   const name = await checkpointName({ sequence, nodeId });
   try {
-    linkHead(folder, sequence, join(folder.path, name));
+    await linkHead(folder, sequence, join(folder.path, name));
   } catch (error) {
-    const { AlreadyExists, NotFound, PermissionDenied, NotCapable } = Deno.errors;
-    const expected = [AlreadyExists, NotFound, PermissionDenied, NotCapable];
-    if (!expected.some((type) => error instanceof type)) throw error;
+    const { PermissionDenied, NotCapable } = Deno.errors;
+    if (!(error instanceof PermissionDenied || error instanceof NotCapable)) throw error;
   }
 }
 
-function linkHead(folder: RunFolder, sequence: number, path: string): void {
+/**
+ * Gives a head a name, also where something has it that is torn, or that the head's writer saved
+ * before; whether it has the name. One who came too late, and died, may have left the head: what
+ * another writer stored stays.
+ */
+export async function linkHead(
+  folder: RunFolder,
+  sequence: number,
+  path: string,
+): Promise<boolean> {
   const head = headPath(folder, sequence);
+  const { AlreadyExists, NotFound } = Deno.errors;
   try {
     Deno.linkSync(head, path);
+    return true;
   } catch (error) {
-    if (!(error instanceof Deno.errors.AlreadyExists) || countNames(head) !== 1) throw error;
-    // What has the name is torn, or what the head's writer saved before it.
-    const aside = join(folder.path, DRAFT + crypto.randomUUID());
+    if (error instanceof NotFound) return false;
+    if (!(error instanceof AlreadyExists)) throw error;
+  }
+  if (countNames(head) !== 1) return true;
+  if (await isLate(folder, sequence)) return false;
+  const aside = join(folder.path, DRAFT + crypto.randomUUID());
+  try {
     Deno.linkSync(head, aside);
     Deno.renameSync(aside, path);
+    return true;
+  } catch (error) {
+    if (!(error instanceof NotFound)) throw error;
+    return false;
   }
+}
+
+/** Whether another writer's checkpoint has the head's sequence in its name. */
+async function isLate(folder: RunFolder, sequence: number): Promise<boolean> {
+  const writer = await writerOf(folder, headCandidate(sequence));
+  for (const named of listFolder(folder.path).checkpoints) {
+    if (named.sequence !== sequence) continue;
+    const owner = await writerOf(folder, named);
+    if (owner !== undefined && owner !== writer) return true;
+  }
+  return false;
 }
 
 /**
  * Makes the head that was taken the only one, unless it came too late.
  *
- * @param name The name that its checkpoint has, or will have.
  * @throws {CheckpointConflictError} If it did.
  */
-export async function clearTheWay(
-  folder: RunFolder,
-  name: string,
-  record: CheckpointRecord,
-): Promise<void> {
-  if (await isStored(folder, name, record)) {
+export async function clearTheWay(folder: RunFolder, record: CheckpointRecord): Promise<void> {
+  if (await isStored(folder, record)) {
     dropHead(folder, record.sequence);
     throw new CheckpointConflictError(record);
   }
@@ -106,18 +133,12 @@ export async function clearTheWay(
   }
 }
 
-/**
- * Whether somebody else's checkpoint of this sequence or a later one is stored.
- *
- * @param ownName The name that this one has, or will have.
- */
+/** Whether somebody else's checkpoint of this sequence or a later one is stored. */
 export async function isStored(
   folder: RunFolder,
-  ownName: string,
   { sequence, writer }: CheckpointRecord,
 ): Promise<boolean> {
-  const others = listFolder(folder.path).checkpoints.filter(({ name }) => name !== ownName);
-  for await (const { newest, base } of chainsIn(folder, others)) {
+  for await (const { newest, base } of chainsIn(folder, listFolder(folder.path).checkpoints)) {
     return newest.sequence > sequence || (newest.sequence === sequence && base.writer !== writer);
   }
   return false;

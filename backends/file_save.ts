@@ -12,20 +12,35 @@ import {
   dropHead,
   headPath,
   isStored,
+  linkHead,
   releaseHead,
   sweep,
   takeHead,
 } from "./file_heads.ts";
 import { checkpointName } from "./file_names.ts";
-import type { RunFolder } from "./file_stored.ts";
-import { type Draft, listFolder, removeIfThere, writeDraft } from "./file_system.ts";
+import { writerMark } from "../pipeline/stored_change.ts";
+import { headCandidate, markOf, newestIn, readStored, type RunFolder } from "./file_stored.ts";
+import {
+  type Draft,
+  identityAt,
+  identityOf,
+  listFolder,
+  removeIfThere,
+  writeDraft,
+} from "./file_system.ts";
 
-/** A head that is known to have its second name. */
-export interface PublishedHead {
-  /** Path of the folder. */
-  readonly path: string;
+/** The checkpoint upon which alone another one may be saved. */
+export interface Upon {
   /** Its sequence. */
   readonly sequence: number;
+  /** What tells its writer. */
+  readonly mark: string;
+}
+
+/** A head that is known to have its second name. */
+export interface PublishedHead extends Upon {
+  /** What tells its file from others of the same name. */
+  readonly identity: string;
 }
 
 /** A checkpoint to be saved. */
@@ -38,7 +53,9 @@ export interface Save {
   readonly isChange: boolean;
   /** Whether it has to be on the disk. */
   readonly sync: boolean;
-  /** What this instance saved last. */
+  /** The checkpoint that has to be the latest; unknown where nobody says what was changed. */
+  readonly upon: Upon | undefined;
+  /** What this instance saved of the run last. */
   readonly published: PublishedHead | undefined;
 }
 
@@ -52,17 +69,27 @@ export interface Save {
  * then on the disk, and with them all that was done to the folders before. When the power fails
  * earlier, the file may have its names and not its data: it was never saved, and is passed over.
  *
- * @returns Whether it was saved: a change is not, where what it changes is not the latest head.
- * @throws {CheckpointConflictError} If another writer saved this sequence, or a later one is there.
+ * A run that is deleted takes its drafts along: of a draft that lies beside what it is saved upon,
+ * nothing comes back.
+ *
+ * @returns Its head; nothing if it was not saved, as a change where what it changes is no head.
+ * @throws {CheckpointConflictError} If another writer saved this sequence, a later one is there, or
+ * what it is to be saved upon is not the latest.
  */
-export async function saveIn(folder: RunFolder, save: Save): Promise<boolean> {
+export async function saveIn(
+  folder: RunFolder,
+  save: Save,
+): Promise<PublishedHead | undefined> {
   const { record, sync } = save;
   const checkpoint = checkpointName(record);
   const name = typeof checkpoint === "string" ? checkpoint : await checkpoint;
-  const draft = writeDraft(folder.path, save.text);
+  const draft = draftOf(folder, save);
+  let identity: string;
   try {
-    if (!await place(folder, draft, name, save)) return false;
+    if (!isUponLatest(folder, save)) throw new CheckpointConflictError(record);
+    if (!await place(folder, draft, name, save)) return undefined;
     if (sync) await draft.file.sync();
+    identity = identityOf(draft.file.statSync());
   } catch (error) {
     removeIfThere(draft.path);
     throw error;
@@ -70,7 +97,30 @@ export async function saveIn(folder: RunFolder, save: Save): Promise<boolean> {
     draft.file.close();
   }
   if (record.sequence === 0 || record.resume !== undefined) await sweep(folder, record.sequence);
-  return true;
+  return { sequence: record.sequence, mark: writerMark(record.writer), identity };
+}
+
+function draftOf({ path }: RunFolder, { record, text, upon }: Save): Draft {
+  try {
+    return writeDraft(path, text, upon === undefined);
+  } catch (cause) {
+    if (upon === undefined || !(cause instanceof Deno.errors.NotFound)) throw cause;
+    throw new CheckpointConflictError(record, { cause });
+  }
+}
+
+/** Whether the latest checkpoint is the one to be saved upon, or an earlier try of the same save. */
+function isUponLatest(folder: RunFolder, { record, upon, published }: Save): boolean {
+  if (upon === undefined) return true;
+  const isKnown = published?.sequence === upon.sequence && published.mark === upon.mark;
+  const head = headPath(folder, upon.sequence);
+  if (isKnown && identityAt(head) === published.identity) return true;
+  const beneath = readStored(folder, headCandidate(upon.sequence));
+  const latest = beneath ?? newestIn(folder);
+  if (latest === undefined) return false;
+  const { sequence, writer } = record;
+  return (latest.sequence === upon.sequence && markOf(latest) === upon.mark) ||
+    (latest.sequence === sequence && markOf(latest) === writerMark(writer));
 }
 
 /** Gives a draft its names, against rivals; whether it has them. */
@@ -89,14 +139,14 @@ async function place(
   // Whoever finds the head before this one knows that nothing newer is stored. Who does not (a gap,
   // the Python framework's files, or we are late) has to look.
   const before = record.sequence - 1;
-  const isReleased = published?.path === folder.path && published.sequence === before
+  const isReleased = published?.sequence === before
     ? dropHead(folder, before)
     : await releaseHead(folder, before);
   if (!isReleased && isChange) {
     dropHead(folder, record.sequence);
     return false;
   }
-  if (!isReleased) await clearTheWay(folder, name, record);
+  if (!isReleased) await clearTheWay(folder, record);
   await publishOwn(folder, name, record);
   return true;
 }
@@ -111,7 +161,7 @@ async function repeat(
 ): Promise<void> {
   // What it takes the place of was on the disk: so must this be, before it has the names.
   if (sync) await draft.file.syncData();
-  if (await isStored(folder, name, record)) throw new CheckpointConflictError(record);
+  if (await isStored(folder, record)) throw new CheckpointConflictError(record);
   const head = headPath(folder, record.sequence);
   try {
     // The head first: its content is the truth about the sequence, and it has no other name yet.
@@ -128,24 +178,30 @@ async function repeat(
   }
 }
 
-/** Gives the head that was taken its checkpoint's name. */
+/**
+ * Gives the head that was taken its checkpoint's name.
+ *
+ * @throws {CheckpointConflictError} If another's checkpoint has it: the save came too late, or the run
+ * was deleted since, and perhaps begun anew.
+ */
 async function publishOwn(
   folder: RunFolder,
   name: string,
   record: CheckpointRecord,
 ): Promise<void> {
-  const head = headPath(folder, record.sequence);
+  const { sequence, writer } = record;
   const path = join(folder.path, name);
   try {
-    Deno.linkSync(head, path);
+    return Deno.linkSync(headPath(folder, sequence), path);
   } catch (error) {
     const { AlreadyExists, NotFound } = Deno.errors;
     if (!(error instanceof AlreadyExists || error instanceof NotFound)) throw error;
-    // Somebody published it for us, unless what has the name is torn.
-    const { sequence, writer } = record;
-    if (await writerOf(folder, { sequence, name, isHead: false }) === writer) return;
-    if (error instanceof NotFound) throw new CheckpointConflictError(record);
-    removeIfThere(path);
-    Deno.linkSync(head, path);
   }
+  // Somebody published it for us, unless what has the name is torn.
+  const holder = await writerOf(folder, { sequence, name, isHead: false });
+  if (holder === writer) return;
+  const isOurs = await writerOf(folder, headCandidate(sequence)) === writer;
+  if (isOurs && holder === undefined && await linkHead(folder, sequence, path)) return;
+  if (isOurs) dropHead(folder, sequence);
+  throw new CheckpointConflictError(record);
 }

@@ -88,11 +88,11 @@ export function markOf(file: StoredFile): string {
   return file.whole === undefined ? file.change.writer : writerMark(file.whole.writer);
 }
 
-/** What tells the writer of the newest good file of a run; `undefined` if there is none. */
-export function newestMark(folder: RunFolder): string | undefined {
+/** The newest good file of a run; `undefined` if there is none. */
+export function newestIn(folder: RunFolder): StoredFile | undefined {
   for (const candidate of candidatesIn(listFolder(folder.path))) {
     const file = readStored(folder, candidate);
-    if (file !== undefined) return markOf(file);
+    if (file !== undefined) return file;
   }
 }
 

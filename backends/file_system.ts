@@ -59,10 +59,14 @@ export interface Draft {
   readonly file: Deno.FsFile;
 }
 
-/** Writes a file of a name of its own. */
-export function writeDraft(folder: string, text: string): Draft {
+/**
+ * Writes a file of a name of its own.
+ *
+ * @param isNew Whether the folder is made where it is not there.
+ */
+export function writeDraft(folder: string, text: string, isNew: boolean): Draft {
   const path = join(folder, DRAFT + crypto.randomUUID());
-  const file = createFile(path, folder);
+  const file = createFile(path, isNew ? folder : undefined);
   try {
     const bytes = new TextEncoder().encode(text);
     for (let written = 0; written < bytes.length;) {
@@ -118,10 +122,36 @@ export function removeIfThere(path: string): boolean {
   }
 }
 
+/** Removes a folder, also what is put into it meanwhile by who found it under its old name. */
+export async function removeFolder(path: string): Promise<void> {
+  for (let left = 10;; left--) {
+    try {
+      return await Deno.remove(path, { recursive: true });
+    } catch (error) {
+      if (left === 0 || !exists(path)) throw error;
+    }
+  }
+}
+
 /** How many names a file has, 0 where the system does not tell; `undefined` if there is none. */
 export function countNames(path: string): number | undefined {
   try {
     return Deno.lstatSync(path).nlink ?? 0;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** Tells a file from all others that had or get its name. */
+export function identityOf({ ino, mtime, birthtime }: Deno.FileInfo): string {
+  return `${ino} ${mtime?.getTime()} ${birthtime?.getTime()}`;
+}
+
+/** What tells the file of a name; `undefined` if there is none. */
+export function identityAt(path: string): string | undefined {
+  try {
+    return identityOf(Deno.lstatSync(path));
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
@@ -138,15 +168,16 @@ export function modifiedAt(path: string): string {
   return (Deno.statSync(path).mtime ?? new Date(0)).toISOString();
 }
 
-/** Creates a file, and its folder if that is not there yet. */
-function createFile(path: string, folder: string): Deno.FsFile {
-  const options = { write: true, createNew: true };
-  try {
-    return Deno.openSync(path, options);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+/** Creates a file, and the folder if there is to be one and it is not there yet. */
+function createFile(path: string, folder: string | undefined): Deno.FsFile {
+  for (;;) {
+    try {
+      return Deno.openSync(path, { write: true, createNew: true });
+    } catch (error) {
+      if (folder === undefined || !(error instanceof Deno.errors.NotFound)) throw error;
+    }
+    // Again if it is deleted in between.
     Deno.mkdirSync(folder, { recursive: true });
-    return Deno.openSync(path, options);
   }
 }
 

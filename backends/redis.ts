@@ -4,14 +4,17 @@
  * @module
  */
 
+import { makeChains } from "../pipeline/chain.ts";
 import {
+  type CheckpointChange,
   CheckpointConflictError,
   type Checkpointer,
   type CheckpointRecord,
   type ListRunsOptions,
+  type LoadedRecord,
   type RunSummary,
 } from "../pipeline/checkpointer.ts";
-import { recordFromText, recordToText } from "../pipeline/record.ts";
+import { recordToText } from "../pipeline/record.ts";
 import { refuseBelow, requireOne } from "./options.ts";
 import {
   connectionOf,
@@ -26,9 +29,7 @@ import { type OwnConnection, ownConnection } from "./redis_connection.ts";
 import { isPassing, reasonOf, RedisError } from "./redis_error.ts";
 import { placeOfPipeline, placeOfRun, type RunPlace } from "./redis_keys.ts";
 import { listRuns } from "./redis_listing.ts";
-import { DELETE, HISTORY, LATEST, SAVE } from "./redis_lua.ts";
-import { isStanding } from "./redis_lua_helpers.ts";
-import { encodeName, entryOf } from "./redis_names.ts";
+import { TOUCH } from "./redis_lua.ts";
 import { adopt, oldRecordsOf, removeUnknown } from "./redis_old_records.ts";
 import {
   checkKeyPrefix,
@@ -36,8 +37,11 @@ import {
   type RedisCheckpointerOptions,
   THIRTY_DAYS,
 } from "./redis_options.ts";
+import { HISTORY, LATEST } from "./redis_read_lua.ts";
+import { historyOf, latestOf } from "./redis_records.ts";
+import { DELETE, TRIM } from "./redis_remove_lua.ts";
+import { saveChange, saveWhole, writerText } from "./redis_saves.ts";
 import { type RunScript, runScript, textOf, textsOf } from "./redis_script.ts";
-import { summaryOf } from "./redis_summary.ts";
 import { parseUrl } from "./redis_url.ts";
 import { makeWatch, retrying } from "./retry.ts";
 import { makeUnderWay } from "./under_way.ts";
@@ -52,11 +56,14 @@ export type {
   RedisClient,
 };
 
-/** Checkpoints that `history` reads at a time, and how many bytes are enough. */
+/** Whole checkpoints that `history` reads at a time, and how many bytes are enough. */
 const HISTORY_PAGE = ["100", "4000000"];
 
-/** Checkpoints that are deleted at a time. */
-const DELETE_PAGE = "1000";
+/** Whole checkpoints that are removed at a time. */
+const REMOVE_PAGE = "1000";
+
+/** For how long a deletion is remembered, in milliseconds: by then its worker has heard of it. */
+const DELETED_FOR = "3600000";
 
 /**
  * Keeps runs in Redis 6.2 or newer, Valkey, or what speaks as they do. Every save and every load of
@@ -79,6 +86,7 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
   /** In milliseconds, as the scripts take it. */
   readonly #ttl: string;
   readonly #retryForMs: number;
+  readonly #chains = makeChains();
   readonly #underWay = makeUnderWay();
   #isDisposed = false;
 
@@ -112,32 +120,52 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
   }
 
   /**
-   * Stores one checkpoint.
+   * Stores one checkpoint: whole, or as a change where that is much less.
    *
-   * @throws {CheckpointConflictError} If another writer saved this sequence, or a later one is
-   * stored.
+   * @throws {CheckpointConflictError} If another writer saved this sequence, a later one is stored,
+   * or what is changed is not the latest.
    * @throws {RedisError} If Redis refused it or could not be reached.
    */
-  async save(record: CheckpointRecord): Promise<void> {
+  async save(record: CheckpointRecord, change?: CheckpointChange): Promise<void> {
     await this.#call("save a checkpoint", async (run) => {
       const place = await placeOfRun(this.#keyPrefix, record.pipelineName, record.runId);
-      let answer = await this.#save(run, place, record, "");
+      const saving = { run, place, ttl: this.#ttl };
+      const planned = this.#chains.plan(record, change);
+      if (planned !== undefined && await saveChange(saving, record, planned)) {
+        return this.#chains.savedChange(record, planned);
+      }
+      // Where a change was refused, the whole record tells why.
+      this.#chains.forget(record.pipelineName, record.runId);
+      const text = recordToText(record);
+      const whole = { record, text, change };
+      let answer = await saveWhole(saving, whole, "");
       if (answer === "unknown") {
         await adopt(run, place, this.#ttl);
-        answer = await this.#save(run, place, record, "anew");
+        answer = await saveWhole(saving, whole, "anew");
       }
       if (answer !== "saved") throw new CheckpointConflictError(record);
+      this.#chains.savedWhole(record, text.length);
     });
   }
 
-  /** Yields the checkpoint with the highest sequence. */
-  async loadLatest(pipelineName: string, runId: string): Promise<CheckpointRecord | undefined> {
+  /**
+   * Yields the checkpoint with the highest sequence.
+   *
+   * @throws {RedisError} If what is stored of it is damaged or gone before its time, or Redis could
+   * not be reached.
+   */
+  async loadLatest(pipelineName: string, runId: string): Promise<LoadedRecord | undefined> {
     return await this.#call("load a run", async (run) => {
       const place = await placeOfRun(this.#keyPrefix, pipelineName, runId);
-      const told = textOf(await run(LATEST, [place.keys.index], [])) ?? "unknown";
-      if (!isStanding(told)) return recordFromText(told, whereOf(place), "");
-      if (told === "known") throw lostError(place);
-      if (told === "expired") return undefined;
+      const told = textsOf(await run(LATEST, [place.keys.index], []));
+      const [sequence = "unknown", idle = "", whole, changes = ""] = told;
+      if (whole !== undefined) {
+        const record = latestOf({ sequence, idle, whole, changes }, whereOf(place));
+        if (record === undefined) throw lostError(place);
+        return record;
+      }
+      if (sequence === "known") throw lostError(place);
+      if (sequence === "expired") return undefined;
       for await (const { record } of oldRecordsOf(run, place)) return record;
       return undefined;
     });
@@ -161,12 +189,13 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
     let at = "";
     do {
       const args = [at, ...HISTORY_PAGE];
-      const [standing, next = "", ...texts] = textsOf(await run(HISTORY, [place.keys.index], args));
+      const [standing, next = "", ...told] = textsOf(await run(HISTORY, [place.keys.index], args));
       if (at === "" && standing === "unknown") {
         for await (const { record } of oldRecordsOf(run, place)) yield record;
       }
-      for (const text of texts) {
-        if (text !== undefined) yield recordFromText(text, whereOf(place), "");
+      for (let chain = 0; chain < told.length; chain += 2) {
+        const [whole = "", changes = ""] = told.slice(chain, chain + 2);
+        yield* historyOf(whole, changes, whereOf(place));
       }
       at = next;
     } while (at !== "");
@@ -174,15 +203,36 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
 
   /** Removes all that is stored of a run. */
   async deleteRun(pipelineName: string, runId: string): Promise<void> {
+    this.#chains.forget(pipelineName, runId);
     await this.#call("delete a run", async (run) => {
       const place = await placeOfRun(this.#keyPrefix, pipelineName, runId);
       const { keys: { index, runs, expiring, member }, raw } = place;
       const keys = [index, runs, expiring, raw.runs] as const;
       let answer: string | undefined;
       do {
-        answer = textOf(await run(DELETE, keys, [raw.member, member, DELETE_PAGE]));
+        answer = textOf(await run(DELETE, keys, [raw.member, member, REMOVE_PAGE, DELETED_FOR]));
       } while (answer === "more");
       if (answer === "unknown") await removeUnknown(run, place);
+    });
+  }
+
+  /** Notes that a run's worker is alive, if its latest checkpoint is still this writer's. */
+  async touch(pipelineName: string, runId: string, writer: string): Promise<boolean> {
+    return await this.#call("touch a run", async (run) => {
+      const { keys: { index } } = await placeOfRun(this.#keyPrefix, pipelineName, runId);
+      return textOf(await run(TOUCH, [index], [writerText(writer)])) === "touched";
+    });
+  }
+
+  /**
+   * Removes checkpoints of a run below a sequence, some at a time; what the others need stays. Knows
+   * only of runs that were saved from here.
+   */
+  async trim(pipelineName: string, runId: string, below: number): Promise<number> {
+    return await this.#call("trim a run", async (run) => {
+      const { keys: { index } } = await placeOfRun(this.#keyPrefix, pipelineName, runId);
+      const least = String(Math.min(below, Number.MAX_SAFE_INTEGER));
+      return Number(textOf(await run(TRIM, [index], [least, REMOVE_PAGE])));
     });
   }
 
@@ -191,35 +241,6 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
     this.#isDisposed = true;
     await this.#underWay.ended();
     await this.#own?.close();
-  }
-
-  async #save(
-    run: RunScript,
-    { keys, raw }: RunPlace,
-    record: CheckpointRecord,
-    anew: "anew" | "",
-  ): Promise<string | undefined> {
-    const node = encodeName(record.nodeId);
-    const entry = entryOf(record.sequence, typeof node === "string" ? node : await node);
-    const { index, runs, expiring } = keys;
-    const text = recordToText(record);
-    const args = [
-      String(record.sequence),
-      // As JSON, in which a lone surrogate differs from what stands for all of them.
-      JSON.stringify(record.writer),
-      record.status,
-      this.#ttl,
-      text,
-    ];
-    const summary = summaryOf(record, text);
-    const isPlain = keys.run === raw.run;
-    if (summary !== "" || anew !== "" || !isPlain) args.push(summary, anew, raw.member);
-    const answer = await run(
-      SAVE,
-      [index, `${keys.run}:${entry}`, runs, expiring, ...isPlain ? [] : [raw.runs]],
-      args,
-    );
-    return textOf(answer);
   }
 
   /** Does the work of one call, which disposing waits for. */

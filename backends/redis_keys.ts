@@ -3,17 +3,22 @@
  *
  * | key | type | what it holds |
  * | --- | --- | --- |
- * | `<prefix>:<pipeline>:<run>:<sequence, 6 digits>_<node>` | string | a checkpoint as JSON |
+ * | `<prefix>:<pipeline>:<run>:<sequence, 6 digits>_<node>` | string | a whole checkpoint as JSON |
+ * | `<prefix>:<pipeline>:<run>:changes:<sequence>` | list | the checkpoints upon that one, as changes |
  * | `<prefix>:<pipeline>:runs` | sorted set | run ids by time of the last save, in seconds |
  * | `<prefix>:<pipeline>:expiring` | sorted set | run ids by the earliest time of expiry |
  * | `<prefix>:<pipeline>:<run>:index` | hash | what is known of a run, as told below |
+ * | `<prefix>:<pipeline>:<run>:deleted` | string | for an hour, that an unfinished run was deleted |
  *
  * No encoded name holds a `:` and no checkpoint's last part is a word, so no two keys are the same.
  *
- * The fields of an index are `sequence`, `entry` (the last part of its key), `writer`, `status`,
- * `ttl` (in milliseconds, empty if it does not expire) and `summary` of the latest checkpoint;
- * `oldest`, the sequence of the oldest one that is there; and for each checkpoint its entry by its
- * sequence. Where sequences have a gap, `>5` is what follows 5, and `<9` what comes before 9.
+ * The fields of an index are, of the latest checkpoint, `sequence`, `writer`, `status`, `ttl` (in
+ * milliseconds, empty if it does not expire) and `heard` (when its worker was last heard of, in
+ * milliseconds since 1970); of the newest whole one `base` (its sequence), `entry` (the last part of
+ * its key) and `summary`; `changed`, the summary of the latest one where that is a large change;
+ * `oldest`, the sequence of the oldest whole one that is there; and for each whole one its entry by
+ * its sequence. Where the sequences of whole ones have a gap, `>5` is what follows 5, and `<9` what
+ * comes before 9. `+5` is `open` if 5 was changed, `closed` if it must not be.
  *
  * @module
  */

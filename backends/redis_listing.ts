@@ -7,12 +7,13 @@
 import type { RunStatus, RunSummary } from "../pipeline/checkpointer.ts";
 import { summarize } from "../pipeline/record.ts";
 import type { PipelineKeys, PipelinePlace } from "./redis_keys.ts";
-import { FORGET, LIST } from "./redis_lua.ts";
 import { isStanding } from "./redis_lua_helpers.ts";
 import { encodeName } from "./redis_names.ts";
 import { type Candidate, readOld, searchPipeline } from "./redis_old_records.ts";
+import { LIST } from "./redis_read_lua.ts";
+import { FORGET } from "./redis_remove_lua.ts";
 import { type RunScript, textsOf } from "./redis_script.ts";
-import { fromSummary } from "./redis_summary.ts";
+import { fromSummary, type ToldSummary } from "./redis_summary.ts";
 
 /** Which runs are listed. */
 export interface ListFilter {
@@ -30,12 +31,10 @@ export interface Ways {
   readonly tryOnce: RunScript;
 }
 
-/** A run as a page tells it. */
-interface Listed {
+/** A run as a page tells it; its text is its standing where there is nothing to tell. */
+interface Listed extends ToldSummary {
   readonly member: string;
   readonly score: string;
-  /** Its summary, or its standing where there is none. */
-  readonly told: string;
 }
 
 /** Runs that are looked at in one round trip. */
@@ -94,9 +93,9 @@ async function* runsIn(listing: Listing, source: PipelineKeys): AsyncIterable<Ru
 
 function listedIn(told: readonly (string | undefined)[]): readonly Listed[] {
   const listed: Listed[] = [];
-  for (let at = 0; at + 2 < told.length; at += 3) {
-    const [member = "", score = "", text = ""] = told.slice(at, at + 3);
-    listed.push({ member, score, told: text });
+  for (let at = 0; at < told.length; at += 5) {
+    const [member = "", score = "", idle = "", text = "", change = ""] = told.slice(at, at + 5);
+    listed.push({ member, score, idle, text, change });
   }
   return listed;
 }
@@ -118,11 +117,11 @@ async function summariesOf(
 
 async function summaryOf(
   listing: Listing,
-  { member, score, told }: Listed,
+  { member, score, ...told }: Listed,
 ): Promise<RunSummary | undefined> {
   // Known without a checkpoint is a run that lost it: who loads it is told.
-  if (told === "expired" || told === "known") return undefined;
-  if (!isStanding(told)) {
+  if (told.text === "expired" || told.text === "known") return undefined;
+  if (!isStanding(told.text)) {
     const summary = fromSummary(told);
     if (
       summary.pipelineName === listing.place.pipelineName &&

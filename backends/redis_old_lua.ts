@@ -60,7 +60,7 @@ for i = 5, #KEYS, 2 do
     following = sequence
   end
 end
-redis.call('HSET', index, 'sequence', ARGV[6], 'entry', ARGV[7], 'writer', '""',
+redis.call('HSET', index, 'sequence', ARGV[6], 'base', ARGV[6], 'entry', ARGV[7], 'writer', '""',
   'status', status, 'ttl', '', 'summary', summary)
 local clock = redis.call('TIME')
 local time = clock[1] + clock[2] / 1000000

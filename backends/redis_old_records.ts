@@ -100,7 +100,11 @@ export async function removeUnknown(run: RunScript, place: RunPlace): Promise<vo
   const candidates = await candidatesOf(run, place);
   const found = await Array.fromAsync(readNewestFirst(run, place, candidates, ""));
   for (let done = 0; done < found.length; done += PAGE) {
-    const [key, ...more] = found.slice(done, done + PAGE).map(({ key }) => key);
+    const page = found.slice(done, done + PAGE);
+    const [key, ...more] = page.flatMap(({ key, record: { sequence } }) => [
+      key,
+      `${place.keys.run}:changes:${sequence}`,
+    ]);
     if (key !== undefined) await run(REMOVE, [key, ...more], []);
   }
 }

@@ -7,11 +7,27 @@
 
 import type { CheckpointRecord, RunSummary } from "../pipeline/checkpointer.ts";
 import { recordFromText, recordToText, summarize } from "../pipeline/record.ts";
+import { foldLatest } from "../pipeline/stored_change.ts";
+import { changesOf, idleMsOf } from "./redis_records.ts";
 
-/** Longest checkpoint that is its own summary: making another text takes longer than reading it. */
+/** Longest text that is its own summary: making another one takes longer than reading it. */
 const LONGEST = 4_000;
 
-/** A record as text, without what can be large; empty where the record's own text is short. */
+/** What a script tells of a run. */
+export interface ToldSummary {
+  /** A summary or a whole checkpoint: of the latest one, or of the one that was changed. */
+  readonly text: string;
+  /** The change that the latest checkpoint is; empty where it is none. */
+  readonly change: string;
+  /** For how many milliseconds nothing was heard of its worker; empty where that is not known. */
+  readonly idle: string;
+}
+
+/**
+ * A record as text, without what can be large; empty where what is stored of the record is short.
+ *
+ * @param text What is stored of it.
+ */
 export function summaryOf(record: CheckpointRecord, text: string): string {
   if (text.length <= LONGEST) return "";
   return recordToText({
@@ -24,11 +40,16 @@ export function summaryOf(record: CheckpointRecord, text: string): string {
   });
 }
 
+const WHERE = "that is a run's latest one in Redis";
+
 /**
- * What a summary, or a whole checkpoint, tells.
+ * What a script tells of a run, read.
  *
  * @throws {RecordVersionError} If a newer version of this package wrote it.
  */
-export function fromSummary(text: string): RunSummary {
-  return summarize(recordFromText(text, "that is a run's latest one in Redis", ""));
+export function fromSummary({ text, change, idle }: ToldSummary): RunSummary {
+  const whole = recordFromText(text, WHERE, "");
+  // No other change matters to a summary.
+  const changes = changesOf(change, WHERE).map((last) => ({ ...last, since: whole.sequence }));
+  return summarize({ ...foldLatest(whole, changes, WHERE), idleMs: idleMsOf(idle) });
 }

@@ -48,8 +48,8 @@ export function applyChange(
   change: CheckpointChange,
 ): CheckpointRecord {
   const fold = startFold(previous);
-  fold.apply(head, change);
-  return fold.record();
+  fold.apply(change);
+  return fold.record(head);
 }
 
 function changedTasks(

@@ -37,14 +37,13 @@ export interface FoldableChange {
 /** Changes being folded, one after the other. */
 export interface Fold {
   /** Folds the next change. */
-  apply(head: CheckpointHead, change: FoldableChange): void;
-  /** The whole record after the last change. Later changes leave it as it is. */
-  record(): CheckpointRecord;
+  apply(change: FoldableChange): void;
+  /** The whole record after the last change, whose head is given. Later changes leave it as it is. */
+  record(head: CheckpointHead): CheckpointRecord;
 }
 
 /** Begins with a whole record. Folding costs what the changes hold, not what the state does. */
 export function startFold(base: CheckpointRecord): Fold {
-  let head: CheckpointHead = base;
   const fields = new Map(Object.entries(base.state));
   /** Lists by field that nobody else has seen: they may grow in place. */
   const own = new Map<string, Json[]>();
@@ -68,8 +67,7 @@ export function startFold(base: CheckpointRecord): Fold {
   };
 
   return {
-    apply(next, change) {
-      head = next;
+    apply(change) {
       for (const field of change.removed) remove(field);
       for (const [field, value] of Object.entries(change.set)) set(field, value);
       for (const [field, items] of Object.entries(change.appended)) append(field, items);
@@ -84,7 +82,7 @@ export function startFold(base: CheckpointRecord): Fold {
         }
       }
     },
-    record() {
+    record(head) {
       const record = { ...head, state: Object.fromEntries(fields), completedNodes, tasks };
       own.clear();
       completedNodes = completedNodes.slice();

@@ -6,7 +6,12 @@
  */
 
 import type { CheckpointChange, CheckpointRecord, TaskRecord } from "./checkpointer.ts";
-import { type Fold, startFold, type TaskOutcomeRecord } from "./record_fold.ts";
+import {
+  type CheckpointHead,
+  type Fold,
+  startFold,
+  type TaskOutcomeRecord,
+} from "./record_fold.ts";
 import type { Json, JsonObject } from "./json.ts";
 
 /**
@@ -113,7 +118,7 @@ export function foldLatest(
   changes: readonly StoredChange[],
   where: string,
 ): CheckpointRecord {
-  return foldUpTo(base, changes, changes.length, where).fold.record();
+  return recordOf(foldUpTo(base, changes, changes.length, where), base);
 }
 
 /** Records that {@linkcode foldHistory} holds at a time. */
@@ -136,7 +141,7 @@ export function* foldHistory(
     const records: CheckpointRecord[] = [];
     for (const change of changes.slice(begin, end)) {
       applyStored(from, base, change, where);
-      records.push(from.fold.record());
+      records.push(recordOf(from, base));
     }
     yield* records.reverse();
   }
@@ -148,6 +153,8 @@ interface ChainFold {
   readonly fold: Fold;
   sequence: number;
   steps: number;
+  /** The change that was folded last. */
+  last: StoredChange | undefined;
 }
 
 function foldUpTo(
@@ -156,7 +163,8 @@ function foldUpTo(
   end: number,
   where: string,
 ): ChainFold {
-  const chain = { fold: startFold(base), sequence: base.sequence, steps: base.steps };
+  const { sequence, steps } = base;
+  const chain: ChainFold = { fold: startFold(base), sequence, steps, last: undefined };
   for (const change of changes.slice(0, end)) applyStored(chain, base, change, where);
   return chain;
 }
@@ -176,9 +184,30 @@ function applyStored(
   }
   chain.sequence = change.sequence;
   chain.steps = change.steps ?? chain.steps + 1;
-  const { version, pipelineName, pipelineVersion, runId, writer, leaseMs } = base;
-  const { status = "running" } = change;
+  chain.last = change;
   chain.fold.apply({
+    set: change.set ?? {},
+    removed: change.removed ?? [],
+    appended: change.appended ?? {},
+    completedNodes: change.completed ?? [],
+    tasks: change.tasks === undefined
+      ? { finished: change.finished ?? [] }
+      : { all: change.tasks.map(fromStoredTask) },
+  });
+}
+
+/** The record that a fold has come to. Of a long chain only the last one needs a head. */
+function recordOf({ fold, steps, last }: ChainFold, base: CheckpointRecord): CheckpointRecord {
+  return fold.record(last === undefined ? base : headOf(base, last, steps));
+}
+
+function headOf(
+  { version, pipelineName, pipelineVersion, runId, writer, savedAt, leaseMs }: CheckpointRecord,
+  change: StoredChange,
+  steps: number,
+): CheckpointHead {
+  const { status = "running" } = change;
+  return {
     version,
     pipelineName,
     pipelineVersion,
@@ -189,22 +218,14 @@ function applyStored(
     paused: change.paused ?? status === "paused",
     pauseReason: change.pause_reason,
     pendingEdges: change.pending_edges ?? [],
-    steps: chain.steps,
+    steps,
     failures: change.failures ?? [],
     resume: change.resume,
     writer,
-    savedAt: change.saved_at ?? timeAfter(base.savedAt, change.after_ms ?? 0),
+    savedAt: change.saved_at ?? timeAfter(savedAt, change.after_ms ?? 0),
     leaseMs,
     recoveries: change.recoveries,
-  }, {
-    set: change.set ?? {},
-    removed: change.removed ?? [],
-    appended: change.appended ?? {},
-    completedNodes: change.completed ?? [],
-    tasks: change.tasks === undefined
-      ? { finished: change.finished ?? [] }
-      : { all: change.tasks.map(fromStoredTask) },
-  });
+  };
 }
 
 /** Enough of a writer's id, a UUID, to tell it from the others of its run. */

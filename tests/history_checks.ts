@@ -69,7 +69,7 @@ function ownProblems(record: CheckpointRecord, index: number): readonly string[]
     ...sequence === index ? [] : [`it is at place ${index} of the history`],
     ...new Set(visits).size === visits.length ? [] : [`a visit is twice in ${visits}`],
     ...again.map((visit) => `${visit} is to be run, and is merged already`),
-    ...paused === (status === "paused") && paused === hasPause ? [] : ["it is half paused"],
+    ...paused === (status === "paused") && (hasPause || !paused) ? [] : ["it is half paused"],
     ...status === "completed" && tasks.length + pendingEdges.length > 0 ? ["more is to come"] : [],
   ];
 }
@@ -87,7 +87,8 @@ function followingProblems(
   const isPrefix = previous.completedNodes.every((node, at) => next.completedNodes[at] === node);
   const merged = next.completedNodes.slice(previous.completedNodes.length);
   const steps = next.steps - previous.steps;
-  const isClaim = next.resume !== undefined && next.nodeId === "__resume__";
+  const isClaim = next.resume !== undefined &&
+    ["__resume__", "__cancel__"].includes(next.nodeId);
   // A run that killed its workers is let rest by a call that runs nothing.
   const isParked = next.failures.some(({ error }) => error.name === "RecoveryLimitError");
   const step = previous.tasks.map(({ node }) => node);

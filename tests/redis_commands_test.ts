@@ -44,7 +44,7 @@ for (const { name, ignore, open } of DRIVERS) {
       const loading = await billOf(async () => {
         for (let load = 0; load < 40; load++) await checkpointer.loadLatest("factory", "r1");
       });
-      assertEquals(loading, { evalsha: 40, get: 40, hget: 40 });
+      assertEquals(loading, { evalsha: 40, get: 40, hmget: 40, time: 40 });
       // No command but ours was sent: those within a script are counted too.
       const within = Object.entries(saving).filter(([command]) => command !== "evalsha");
       for (const [command, calls] of within) {
@@ -102,7 +102,8 @@ Deno.test("a long run costs no more than a short one", async () => {
   assertEquals(await billOf(() => checkpointer.loadLatest("factory", "r1")), {
     evalsha: 1,
     get: 1,
-    hget: 1,
+    hmget: 1,
+    time: 1,
   });
   const left = await billOf(async () => {
     for await (const { sequence } of checkpointer.history("factory", "r1")) {

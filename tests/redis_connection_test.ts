@@ -118,7 +118,7 @@ Deno.test("a client that gives bytes or other numbers is understood", async () =
     await assertStored(checkpointer, [record(2), record(1), record(0)]);
     assertEquals((await Array.fromAsync(checkpointer.listRuns("factory"))).length, 1);
     await checkpointer.deleteRun("factory", "r1");
-    assertEquals(await server.cli("keys", "*"), "");
+    assertEquals(await server.cli("keys", "*"), "firefly:ckpt:factory:r1:deleted");
   }
   nodeRedis.destroy();
   resp2.destroy();

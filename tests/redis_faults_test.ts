@@ -72,7 +72,7 @@ for (const { name, ignore, isPatient, open } of DRIVERS) {
   test("a server that says nothing counts as lost", async () => {
     await using probe = await open(server.url(), { retryForMs: 0, timeoutMs: 100 });
     await probe.checkpointer.save(record(0));
-    await server.cli("client", "pause", "60000", "all");
+    await server.cli("client", "pause", "3000", "all");
     const error = await assertRejects(() => probe.checkpointer.save(record(1)), RedisError);
     await server.cli("client", "unpause");
     assert(error instanceof RedisError && error.cause instanceof Deno.errors.TimedOut);

@@ -168,7 +168,8 @@ Deno.test("a deleted run leaves no key behind, however long it was", async () =>
     const before = await server.cli("dbsize");
     await Promise.all(["a", "b"].map(async (runId) => {
       for (let step = 0; step < 2_500; step++) {
-        await checkpointer.save(record(step * 3, { runId }));
+        const status = step < 2_499 ? "running" : "completed";
+        await checkpointer.save(record(step * 3, { runId, status }));
       }
     }));
     await checkpointer.deleteRun("factory", "a");
@@ -176,6 +177,18 @@ Deno.test("a deleted run leaves no key behind, however long it was", async () =>
     assertEquals(await server.cli("dbsize"), before);
     const listed = await Array.fromAsync(checkpointer.listRuns("factory"));
     assertEquals(listed.map(({ runId }) => runId), ["other"]);
+  });
+});
+
+Deno.test("that an unfinished run was deleted is remembered for an hour", async () => {
+  await withStore({}, async (checkpointer) => {
+    await checkpointer.save(record(0));
+    await checkpointer.deleteRun("factory", "r1");
+    assertEquals(await server.cli("keys", "*"), "firefly:ckpt:factory:r1:deleted");
+    const left = Number(await server.cli("pttl", "firefly:ckpt:factory:r1:deleted"));
+    assert(left > 3_500_000 && left <= 3_600_000, `${left} ms`);
+    await checkpointer.save(record(0, { writer: "w2", status: "completed" }));
+    await assertStored(checkpointer, [record(0, { writer: "w2", status: "completed" })]);
   });
 });
 
@@ -202,7 +215,7 @@ Deno.test("a prefix that the client adds by itself stands before all keys", asyn
     const keys = (await server.cli("keys", "*")).split("\n");
     assert(keys.every((key) => key.startsWith("app:firefly:ckpt:factory:")), keys.join("\n"));
     await checkpointer.deleteRun("factory", "r1");
-    assertEquals(await server.cli("keys", "*"), "");
+    assertEquals(await server.cli("keys", "*"), "app:firefly:ckpt:factory:r1:deleted");
   } finally {
     await end(client);
   }

@@ -152,7 +152,7 @@ Deno.test("a run of a pipeline with an odd name is taken over, and listed once",
   const history = await Array.fromAsync(checkpointer.history("my: pipe*", "r:1"));
   assertEquals(history.map(({ sequence, writer }) => [sequence, writer]), [[5, "ours"], [4, ""]]);
   for (const run of ["r:1", "r:2"]) await checkpointer.deleteRun("my: pipe*", run);
-  assertEquals(await server.cli("keys", "*"), "");
+  assertEquals(await server.cli("keys", "*"), "firefly:ckpt:my%3a%20pipe%2a:r%3a1:deleted");
 });
 
 Deno.test("records are searched for once; then the run has an index", async () => {

@@ -101,7 +101,7 @@ Deno.test("without the driver the first call says what to add, and what else wou
 Deno.test("without the driver a client of one's own works", async () => {
   const said = await runWithoutJsr(`
     import { RedisCheckpointer } from "./backends/redis.ts";
-    const client = { call: () => Promise.resolve("expired") };
+    const client = { call: () => Promise.resolve(["expired"]) };
     const checkpointer = new RedisCheckpointer({ client });
     console.log("loaded", await checkpointer.loadLatest("factory", "r1"));`);
   assertEquals(said.trim().split("\n")[0], "loaded undefined");

@@ -53,16 +53,19 @@ const BY_URL: Driver = {
   open: (url, options) => probe(new RedisCheckpointer({ url, ...options })),
 };
 
+/** So long ioredis waits for a connection to close before it destroys it. */
+const DISCONNECT_MS = { redis: 1, cluster: 2_000 };
+
 /** Ends a client of ioredis, and comes back when nothing of it is left. */
 export async function end(client: Redis | Cluster): Promise<void> {
-  // Then there is no connection that could end.
-  if (client.status === "reconnecting") return client.disconnect();
   const ended = Promise.withResolvers<void>();
   client.once("end", () => ended.resolve());
+  // Between two connections there is none that could end.
+  if (client.status === "reconnecting") ended.resolve();
   client.disconnect();
   await ended.promise;
-  // A cluster has ended before the last of its connections has.
-  if (client.isCluster) await new Promise((resolve) => setTimeout(resolve, 200));
+  const waitsMs = client.isCluster ? DISCONNECT_MS.cluster : DISCONNECT_MS.redis;
+  await new Promise((resolve) => setTimeout(resolve, waitsMs + 20));
 }
 
 /** A client of ioredis. */
@@ -70,7 +73,10 @@ export const IOREDIS: Driver = {
   name: "ioredis",
   isPatient: true,
   open(url, options) {
-    const client = new Redis(url, { retryStrategy: (tries) => Math.min(tries * 10, 100) });
+    const client = new Redis(url, {
+      retryStrategy: (tries) => Math.min(tries * 10, 100),
+      disconnectTimeout: DISCONNECT_MS.redis,
+    });
     // Without a listener, it prints what it meets.
     client.on("error", () => {});
     return probe(new RedisCheckpointer({ client, ...options }), () => end(client));

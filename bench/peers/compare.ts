@@ -23,8 +23,10 @@ export async function compare(
   for (let round = 1; round <= rounds; round++) {
     for (const [entry, measured] of found) {
       console.error(`Round ${round} of ${rounds}: ${entry.name}`);
-      await using database = await server.createDatabase();
+      const database = await server.createDatabase();
       measured.push(await measureInProcess(entry, { dsn: database.dsn, sizes }));
+      // Not after a failure: it goes with its server, and to drop it could fail, too, and hide why.
+      await database[Symbol.asyncDispose]();
     }
   }
   const [row] = await server.query("SELECT split_part(version(), ' ', 2) AS version");
@@ -47,7 +49,7 @@ function peerResults(
 
 /** The peer's program says what it found in its last line; what peers log comes before. */
 async function measureInProcess(entry: Entry, order: Order): Promise<Round> {
-  const { success, stdout } = await new Deno.Command(Deno.execPath(), {
+  const { success, code, signal, stdout } = await new Deno.Command(Deno.execPath(), {
     args: [...entry.args, JSON.stringify(order)],
     stdin: "null",
     stdout: "piped",
@@ -55,7 +57,9 @@ async function measureInProcess(entry: Entry, order: Order): Promise<Round> {
   }).output();
   const said = new TextDecoder().decode(stdout).trim();
   if (!success) {
-    throw new Error(`Cannot measure ${entry.name}: its program failed; it said\n${said}`);
+    throw new Error(
+      `Cannot measure ${entry.name}: its program ended with ${signal ?? code}; it said\n${said}`,
+    );
   }
   return JSON.parse(said.split("\n").at(-1) ?? "");
 }

@@ -24,6 +24,11 @@ if (!Number.isInteger(rounds) || rounds < 1) {
   throw new RangeError(`Cannot measure ${values.rounds} rounds: it must be a whole number from 1`);
 }
 
+const [load = 0] = Deno.loadavg();
+if (load > navigator.hardwareConcurrency / 4) {
+  console.error(`The machine is busy (load ${load.toFixed(1)}): measure when it is quiet`);
+}
+
 await using server = await startPostgres("");
 const results = await compare(server, entries, values.quick ? QUICK : FULL, rounds);
 console.log(summary(results));

@@ -74,7 +74,7 @@ const METHOD = `One throw-away PostgreSQL with its defaults. Each peer is measur
 an empty database of its own, one process at a time; the rounds go from peer to peer in turns. A
 process warms up with all workloads at a small size before anything counts. Bytes are how much
 \`sum(pg_total_relation_size)\` of all the peer's tables grew by the workload, with indexes and TOAST,
-as it stands when the run ends; the text is of letters that do not compress. Resuming is measured from
+from right after a \`VACUUM FULL\` to the end of the run; the text is of letters that do not compress. Resuming is measured from
 the call to the beginning of the next node, in a process that has the code loaded.`;
 
 const NOTES =

@@ -4,7 +4,7 @@ import type { MakePlace, Place } from "./place.ts";
 const DATABASES = 16;
 
 /** A checkpoint, what is known of a run, or the runs of a pipeline. */
-const KEPT = /^firefly:ckpt:[^:]+:(?:[^:]+:(?:\d{6,}_[^:]+|index)|runs|expiring)$/;
+const KEPT = /^firefly:ckpt:[^:]+:(?:[^:]+:(?:\d{6,}_[^:]+|index|deleted)|runs|expiring)$/;
 
 /** Databases of one server, which keeps what it stored when it is killed. */
 export async function redisPlaces(): Promise<MakePlace> {

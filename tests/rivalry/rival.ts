@@ -87,6 +87,7 @@ async function operate(operation: Operation, runId: string): Promise<string> {
         await journey.resume(runId, { approvePause: true, update: { permit: true } }),
       );
     case "recover": {
+      if (store.checkpointer.touch === undefined) return "impossible";
       const recovered = await journey.recover({ limit: 2 });
       for (const { error, result } of recovered) {
         if (error !== undefined) throw error;

@@ -141,7 +141,7 @@ export async function startCluster(): Promise<RedisCluster> {
   for (const [index, node] of nodes.entries()) {
     const [from, to] = [index, index + 1].map((third) => Math.ceil(third * 16_384 / 3));
     await node.cli("cluster", "addslotsrange", String(from), String(Number(to) - 1));
-    await node.cli("cluster", "meet", "127.0.0.1", String(nodes[0]?.port));
+    for (const { port } of nodes) await node.cli("cluster", "meet", "127.0.0.1", String(port));
   }
   for (const node of nodes) {
     await until(async () => {
@@ -177,7 +177,7 @@ export async function whyNot({ name, server }: Programs): Promise<string | undef
 }
 
 async function until(isSo: () => Promise<boolean>): Promise<void> {
-  for (let left = 400; !await isSo(); left--) {
+  for (let left = 2_000; !await isSo(); left--) {
     if (left === 0) throw new Error("Redis does not do what it was told");
     await new Promise((resolve) => setTimeout(resolve, 25));
   }

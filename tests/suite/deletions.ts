@@ -11,7 +11,6 @@ import {
   type Checkpointer,
   type CheckpointRecord,
   definePipeline,
-  END,
   unchecked,
 } from "../../mod.ts";
 import { changeBetween } from "../../pipeline/change.ts";

@@ -1,0 +1,108 @@
+/**
+ * The scripts that only read. What they tell of a checkpoint is the whole one that its chain begins
+ * with, and the changes since, separated by commas.
+ *
+ * @module
+ */
+
+import { STANDING } from "./redis_lua_helpers.ts";
+import { makeScript } from "./redis_script.ts";
+
+/**
+ * Reads the latest checkpoint. Keys: index. Answers its sequence, for how many milliseconds
+ * nothing was heard of its worker or `""`, the whole checkpoint and the changes; or, where there is
+ * none, only the run's standing, which is `known` if the checkpoint alone is gone.
+ */
+export const LATEST = makeScript(`
+local index = KEYS[1]
+local found = redis.call('HMGET', index, 'sequence', 'base', 'entry', 'heard')
+local run = string.sub(index, 1, -1 - #'index')
+local text = found[3] and redis.call('GET', run .. found[3])
+if not text then
+  ${STANDING}
+  return {standing(index)}
+end
+local idle, changes = '', ''
+if found[4] then
+  local clock = redis.call('TIME')
+  idle = string.format('%.0f', clock[1] * 1000 + clock[2] / 1000 - found[4])
+end
+if found[1] ~= found[2] then
+  changes = table.concat(redis.call('LRANGE', run .. 'changes:' .. found[2], 0, -1), ',')
+end
+return {found[1], idle, text, changes}
+`);
+
+/**
+ * Reads some checkpoints, newest first. Keys: index. Arguments: the sequence of the whole
+ * one to begin with or `""`, how many whole ones and how many bytes end a page. Answers the run's
+ * standing, the sequence to go on with or `""`, then each whole checkpoint and its changes; nothing
+ * of those whose whole one expired.
+ */
+export const HISTORY = makeScript(`
+${STANDING}
+local index, at, size = KEYS[1], ARGV[1], 0
+local page = {standing(index), ''}
+local ends = redis.call('HMGET', index, 'base', 'oldest')
+if not ends[1] then return page end
+if at == '' then at = ends[1] end
+local run = string.sub(index, 1, -1 - #'index')
+for left = tonumber(ARGV[2]), 0, -1 do
+  if tonumber(at) < tonumber(ends[2]) then break end
+  if left == 0 or size >= tonumber(ARGV[3]) then
+    page[2] = at
+    break
+  end
+  local found = redis.call('HMGET', index, at, '<' .. at, '+' .. at)
+  local text, changes = found[1] and redis.call('GET', run .. found[1]), ''
+  if text then
+    if found[3] then
+      changes = table.concat(redis.call('LRANGE', run .. 'changes:' .. at, 0, -1), ',')
+    end
+    page[#page + 1] = text
+    page[#page + 1] = changes
+    size = size + #text + #changes
+  end
+  at = found[2] or string.format('%.0f', at - 1)
+end
+return page
+`);
+
+/**
+ * Tells runs, the one saved last first. Keys: runs. Arguments: the highest and the lowest
+ * score as ZREVRANGEBYSCORE takes them, how many to skip, how many to look at, the wanted status or
+ * `""`. Answers how many were looked at, the first and the last one's score, then for each run of
+ * interest its member, its score, for how many milliseconds nothing was heard of its worker or `""`,
+ * a text and a change or `""`. The text is the summary of its latest checkpoint, or of the whole one
+ * that the change is to be folded into; or that checkpoint itself where it has no summary; or the
+ * run's standing.
+ */
+export const LIST = makeScript(`
+${STANDING}
+local highest, lowest, skipped, most, wanted = unpack(ARGV)
+local members = redis.call('ZREVRANGEBYSCORE', KEYS[1], highest, lowest, 'WITHSCORES',
+  'LIMIT', skipped, most)
+local page = {tostring(#members / 2), members[2] or '', members[#members] or ''}
+local pipeline = string.sub(KEYS[1], 1, -1 - #'runs')
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + clock[2] / 1000
+for i = 1, #members, 2 do
+  local run = pipeline .. members[i] .. ':'
+  local status, sequence, base, entry, summary, changed, heard = unpack(redis.call('HMGET',
+    run .. 'index', 'status', 'sequence', 'base', 'entry', 'summary', 'changed', 'heard'))
+  if not status or wanted == '' or status == wanted then
+    local text, change = summary, ''
+    if base ~= sequence then
+      if changed ~= '' then text = changed
+      else change = redis.call('LINDEX', run .. 'changes:' .. base, -1) end
+    end
+    if text == '' then text = redis.call('GET', run .. entry) end
+    if not change or not text then text, change = standing(run .. 'index'), '' end
+    local at = #page
+    page[at + 1], page[at + 2] = members[i], members[i + 1]
+    page[at + 3] = heard and string.format('%.0f', now - heard) or ''
+    page[at + 4], page[at + 5] = text, change
+  end
+end
+return page
+`);

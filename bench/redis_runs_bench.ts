@@ -1,0 +1,122 @@
+import { Redis } from "npm:ioredis@6.0.0";
+import { RedisCheckpointer } from "../backends/redis.ts";
+import { append, definePipeline, END, unchecked } from "../mod.ts";
+import { recordToText } from "../pipeline/record.ts";
+import { startRedis } from "../tests/servers/redis.ts";
+import { record } from "./bench_record.ts";
+import { benchRate, benchRatio, benchTime } from "./measure.ts";
+
+const STEPS = 100;
+const TTL_SECONDS = 30 * 86_400;
+const TEXT = "x".repeat(300);
+
+const server = await startRedis();
+const client = new Redis(server.url());
+const checkpointer = new RedisCheckpointer({ client });
+
+let saves = 0;
+
+/** The least that can be stored of a step: a checkpoint, its time to live, its run's place. */
+async function bareSave(text: string): Promise<void> {
+  await client.multi().set(`bare:run:${saves++}`, text, "EX", TTL_SECONDS)
+    .zadd("bare:runs", Date.now() / 1_000, "run").exec();
+}
+
+function cycle(steps: number) {
+  return definePipeline({
+    name: "cycle",
+    state: unchecked<{ count: number; text: string }>(),
+    nodes: { add: (state) => ({ count: state.count + 1 }) },
+    start: "add",
+    edges: { add: (state) => state.count < steps ? "add" : END },
+  }, { checkpointer, recursionLimit: Infinity });
+}
+
+const single = cycle(STEPS);
+benchRatio({
+  name: "a step of a run on Redis",
+  unit: "step",
+  units: STEPS + 1,
+  mostTimes: 1.2,
+  async floor() {
+    for (let step = 0; step <= STEPS; step++) await bareSave(recordToText(record("bare", step)));
+  },
+  async work() {
+    await single.invoke({ count: 0, text: TEXT });
+  },
+});
+
+const crowd = cycle(20);
+for (const runs of [50, 200]) {
+  benchRate({
+    name: `${runs} runs of 20 steps at once on Redis`,
+    unit: "step",
+    units: runs * 21,
+    least: 15_000,
+    async work() {
+      await Promise.all(
+        Array.from({ length: runs }, () => crowd.invoke({ count: 0, text: TEXT })),
+      );
+    },
+  });
+}
+
+/** A cycle that appends 50 characters to a list, and is told when it comes to the next tenth. */
+function growing(steps: number, onTenth: () => void = () => {}) {
+  return definePipeline({
+    name: "growing",
+    state: unchecked<{ log: string[] }>(),
+    reducers: { log: append },
+    nodes: {
+      add: ({ log }) => {
+        if (log.length > 0 && log.length % (steps / 10) === 0) onTenth();
+        return { log: `${log.length}`.padEnd(50, "x") };
+      },
+    },
+    start: "add",
+    edges: { add: ({ log }) => log.length <= steps ? "add" : END },
+  }, { checkpointer, recursionLimit: Infinity });
+}
+
+await growing(1_000).invoke({ log: [] }, { runId: "long" });
+for (let run = 1; run < 1_000; run++) {
+  await checkpointer.save({ ...record(`run ${run}`, 0), pipelineName: "growing" });
+}
+benchTime({
+  name: "a load of the latest of 1,000 checkpoints of a growing run, on Redis",
+  unit: "load",
+  units: 20,
+  mostMicroseconds: 500,
+  async work() {
+    for (let load = 0; load < 20; load++) await checkpointer.loadLatest("growing", "long");
+  },
+});
+benchTime({
+  name: "listing 1,000 runs on Redis",
+  unit: "list",
+  units: 1,
+  mostMicroseconds: 20_000,
+  async work() {
+    const { length } = await Array.fromAsync(checkpointer.listRuns("growing"));
+    if (length !== 1_000) throw new Error(`Expected 1,000 runs, not ${length}`);
+  },
+});
+
+/** Runs 5,000 steps: the milliseconds that the first and the last tenth took. */
+async function longRun(): Promise<{ readonly first: number; readonly last: number }> {
+  const times = [performance.now()];
+  await growing(5_000, () => times.push(performance.now())).invoke({ log: [] });
+  const [start = NaN, first = NaN] = times;
+  const [before = NaN, last = NaN] = times.slice(-2);
+  return { first: first - start, last: last - before };
+}
+
+benchRatio({
+  name: "the last tenth of 5,000 steps on Redis, against the first",
+  unit: "step",
+  units: 500,
+  mostTimes: 1.2,
+  rounds: 5,
+  floor: async () => (await longRun()).first,
+  work: async () => (await longRun()).last,
+});
