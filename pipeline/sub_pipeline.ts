@@ -53,7 +53,9 @@ export type UpdateValue = string | number | boolean | bigint | symbol | object |
  * - If the inner run fails, the node fails with a {@linkcode SubPipelineError} whose cause is what the
  *   inner node threw. The next try, or a resume of the outer run, goes on with the inner one.
  * - Whoever has the outer run takes over the inner one, whatever lease its last worker holds.
- * - Cancelling the outer run cancels the inner one, deleting it deletes all that its tasks ever held.
+ * - Cancelling the outer run cancels the inner one; deleting or pruning it deletes all that its tasks
+ *   ever held. Do not prune the inner pipeline by itself sooner than the outer one: an inner run that is
+ *   gone runs again, if its task does.
  *
  * The parameter of `input` has to be annotated, as the compiler looks at a nested call before it knows
  * the state. Options of the node are added by spreading: `{ ...subPipeline(...), timeoutMs: 1_000 }`.

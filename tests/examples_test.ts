@@ -40,12 +40,30 @@ kept: drained after 3 steps
 kept: completed after 5 steps by worker 2
 `),
   software_factory: checkSoftwareFactory,
+  sub_pipeline: prints(`  looks for a room in Rome
+  looks for a room in Oslo
+  looks for a room in Bordeaux
+  looks for a room in Amsterdam
+  Bordeaux for 240? no
+  Amsterdam for 270? yes
+a room in Rome, a room in Oslo, a park in Bordeaux, a room in Amsterdam
+__start__ > offer > ask > __resume__ > ask > sleepOutside
+0 inner runs are left
+`),
   support_agent: checkSupportAgent,
   time_travel: prints(`2  write      log, text
 1  outline    log, outline
 0  __start__
 An essay with one point on coffee.
 forked from checkpoint 1 of the first run
+`),
+  versions: prints(`Ana pays 1250 cents
+4  version 2  first, last, cents, receipt
+3  version 2  first, last, cents, receipt
+2  version 2  first, last, cents, receipt
+1  version 1  name, price
+0  version 1  name, price
+PipelineVersionError
 `),
 };
 
