@@ -52,6 +52,7 @@ export {
   type RunStatus,
   type RunSummary,
   type TaskRecord,
+  type VisitAttempts,
 } from "./pipeline/checkpointer.ts";
 export { StateSerializationError } from "./pipeline/codec.ts";
 export {
@@ -99,7 +100,7 @@ export {
 } from "./pipeline/errors.ts";
 export type { EventHandler, RunEvent, TaskEvent } from "./pipeline/events.ts";
 export type { CheckpointHead } from "./pipeline/record_fold.ts";
-export type { HistoryEntry } from "./pipeline/history.ts";
+export type { HistoryEntry, HistoryTask } from "./pipeline/history.ts";
 export type { Json, JsonObject } from "./pipeline/json.ts";
 export {
   definePipeline,

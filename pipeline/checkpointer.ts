@@ -32,9 +32,20 @@ export type TaskRecord =
     readonly visit: number;
     /** The encoded payload of a `send`; absent for tasks that an edge named. */
     readonly payload?: JsonObject;
+    /** What failed, where the node is the `onError` of it. */
+    readonly failures?: readonly FailureRecord[];
+    /**
+     * The number of the last attempt that ended: it failed and another one follows, or it was not
+     * the first one.
+     */
+    readonly attempt?: number;
   }
   & (
-    | { readonly status: "pending" }
+    | {
+      readonly status: "pending";
+      /** When the next attempt is due by the writer's clock, ISO 8601 in UTC. */
+      readonly retryAt?: string;
+    }
     | {
       readonly status: "finished";
       /** The encoded update, not yet folded into the state. */
@@ -45,7 +56,23 @@ export type TaskRecord =
       /** What the node wants to be approved. */
       readonly reason: string;
     }
+    | {
+      /** It failed, and the run goes on at its node's `onError`. */
+      readonly status: "failed";
+      /** What was thrown. */
+      readonly error: ErrorRecord;
+    }
   );
+
+/** A visit that ended, and how many attempts it took. */
+export interface VisitAttempts {
+  /** The node. */
+  readonly node: string;
+  /** Which visit of the node it was. */
+  readonly visit: number;
+  /** Attempts in all, the last one included. */
+  readonly attempts: number;
+}
 
 /** A finished visit, already folded into the state, whose edge has not been asked yet. */
 export interface PendingEdge {
@@ -55,6 +82,8 @@ export interface PendingEdge {
   readonly visit: number;
   /** The pause that has to be approved before the edge is asked. */
   readonly pause?: PauseRecord;
+  /** What it failed with: its node's `onError` follows, in the place of its edge. */
+  readonly error?: ErrorRecord;
 }
 
 /** A pause that waits for an approval. */
@@ -104,7 +133,10 @@ export interface CheckpointRecord {
   readonly nodeId: string;
   /** The encoded state, one property a field. */
   readonly state: JsonObject;
-  /** The node of every finished visit, in the order in which the updates were folded. */
+  /**
+   * The node of every finished visit, in the order in which the updates were folded. A visit whose
+   * failure went to its node's `onError` is one of them.
+   */
   readonly completedNodes: readonly string[];
   /** What the run is doing. */
   readonly status: RunStatus;
@@ -120,6 +152,8 @@ export interface CheckpointRecord {
   readonly steps: number;
   /** Why the run stands at `failed`; empty otherwise. */
   readonly failures: readonly FailureRecord[];
+  /** The visits that ended with this checkpoint and took more than one attempt. */
+  readonly attempts?: readonly VisitAttempts[];
   /** Set on the checkpoint with which a call went on with the run. */
   readonly resume?: ResumeRecord;
   /** Id of the call that saved it: one for every `invoke` and `resume`. */
@@ -160,8 +194,8 @@ export interface CheckpointChange {
   /** Visits that finished since, to be added at the end of `completedNodes`. */
   readonly completedNodes: readonly string[];
   /**
-   * The tasks: all of them anew, or only those of the same step that finished, by index. These keep
-   * their node, visit and payload.
+   * The tasks: all of them anew, or only those of the same step of which something came, by index.
+   * These keep their node, visit, payload and failures.
    */
   readonly tasks:
     | { readonly all: readonly TaskRecord[] }

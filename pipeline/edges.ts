@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { FailureRecord } from "./checkpointer.ts";
 import { END, isSend, type Send } from "./definition.ts";
 import { quoted } from "./errors.ts";
 import type { JsonObject } from "./json.ts";
@@ -16,6 +17,8 @@ export interface Target {
   readonly payload?: object;
   /** The payload's encoded form, where tasks are stored. */
   readonly storedPayload?: JsonObject;
+  /** What failed, where the node is the `onError` of it. */
+  readonly failures?: readonly FailureRecord[];
 }
 
 /** Looks at the target of a `send`, and makes it ready to be stored; throws if it cannot be. */

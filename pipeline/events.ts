@@ -15,6 +15,8 @@ export interface TaskEvent {
   readonly node: string;
   /** Which visit of the node it is. */
   readonly visit: number;
+  /** Which attempt it is: the one that begins, or the one that ended. */
+  readonly attempt: number;
 }
 
 /** One event of a run. Times are in milliseconds. */
@@ -38,9 +40,10 @@ export type RunEvent<State = unknown> =
   | ({
     /** The attempt failed and another one follows. */
     readonly type: "taskRetried";
-    /** The attempt that failed. */
-    readonly attempt: number;
+    /** What the attempt threw. */
     readonly error: unknown;
+    /** Time until the next attempt begins. */
+    readonly delayMs: number;
   } & TaskEvent)
   | {
     readonly type: "checkpointSaved";

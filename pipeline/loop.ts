@@ -11,6 +11,7 @@ import { type AcceptSend, nextTargets, RouteError, type Target } from "./edges.t
 import { encodeFields } from "./encoded_state.ts";
 import { label, RecursionLimitError } from "./errors.ts";
 import { freezeState } from "./freeze.ts";
+import { isFailed, targetsWithFailures } from "./on_error.ts";
 import { CANCEL_NODE_ID } from "./planned_node.ts";
 import { pauseId } from "./record.ts";
 import { fold, foldAll, FoldError } from "./fold.ts";
@@ -102,10 +103,10 @@ async function saveStep<State extends object>(
 ): Promise<RunResult<State> | undefined> {
   try {
     const failure = await routed;
-    if (failure !== undefined) return await fail(run, [failure]);
+    if (failure !== undefined) return await fail(run, [failure], before.step);
     const [paused] = pausesOf(run.pendingEdges);
     const nodeId = paused?.node ?? before.step.tasks.at(-1)?.node ?? "";
-    await saveRun(run, nodeId, statusOf(run));
+    await saveRun(run, nodeId, statusOf(run), { ended: before.step });
   } catch (error) {
     if (!(error instanceof StateSerializationError)) throw error;
     // Nothing of the fold was stored: the step is still to be done.
@@ -148,7 +149,15 @@ export function followEdges<State extends object>(
   if (pendingEdges.length === 0 || pendingEdges.some(isPaused)) return undefined;
   try {
     const accept: AcceptSend = (target, payload) => acceptSend(run, target, payload);
-    const targets = nextTargets(pendingEdges, plan.routers, run.state, accept);
+    // Only a stored run can have failures of nodes that are not guarded any more.
+    const mayHaveFailed = plan.hasGuards || run.recorder !== undefined;
+    const targets = mayHaveFailed && pendingEdges.some(isFailed)
+      ? targetsWithFailures(
+        pendingEdges,
+        plan,
+        (edges) => nextTargets(edges, plan.routers, run.state, accept),
+      )
+      : nextTargets(pendingEdges, plan.routers, run.state, accept);
     if (!(targets instanceof Promise)) return schedule(run, targets);
     return targets.then((settled) => schedule(run, settled))
       .catch((error: unknown) => edgeFailure(pendingEdges, error));
@@ -185,8 +194,9 @@ function edgeFailure(pendingEdges: readonly PendingEdge[], error: unknown): Task
 export async function fail<State extends object>(
   run: Run<State>,
   failures: Failures,
+  ended: Step = run.step,
 ): Promise<RunResult<State>> {
-  await saveRun(run, failures[0].node, "failed", { failures });
+  await saveRun(run, failures[0].node, "failed", { failures, ended });
   return failedResult(run, failures);
 }
 
@@ -228,6 +238,7 @@ function updateOf(outcome: Outcome | undefined): object | undefined {
 }
 
 function pendingEdge({ node, visit }: Task, outcome: Outcome | undefined): PendingEdge {
+  if (outcome?.status === "handled") return { node, visit, error: outcome.record };
   if (outcome?.status !== "paused") return { node, visit };
   return { node, visit, pause: { id: pauseId(node, visit), reason: outcome.reason } };
 }

@@ -32,6 +32,7 @@ export interface StoredRecord {
   readonly pending_edges?: CheckpointRecord["pendingEdges"];
   readonly steps?: number;
   readonly failures?: CheckpointRecord["failures"];
+  readonly attempts?: CheckpointRecord["attempts"];
   readonly resume?: CheckpointRecord["resume"];
   readonly writer?: string;
   readonly saved_at?: string;
@@ -56,6 +57,7 @@ export function toStored(record: CheckpointRecord): StoredRecord {
     pending_edges: unlessEmpty(record.pendingEdges),
     steps: record.steps,
     failures: unlessEmpty(record.failures),
+    attempts: record.attempts,
     resume: record.resume,
     writer: record.writer,
     saved_at: record.savedAt,
@@ -93,6 +95,7 @@ export function fromStored(stored: unknown, where: string, savedAt: string): Che
     pendingEdges: stored.pending_edges ?? (version === 0 ? [lastVisit(stored)] : []),
     steps: stored.steps ?? countSteps(stored.completed_nodes),
     failures: stored.failures ?? [],
+    attempts: stored.attempts,
     resume: stored.resume,
     writer: stored.writer ?? "",
     savedAt: stored.saved_at ?? savedAt,

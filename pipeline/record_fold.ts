@@ -6,13 +6,14 @@
 
 import type { CheckpointRecord, TaskRecord } from "./checkpointer.ts";
 import { isList, type Json, type JsonObject } from "./json.ts";
+import { withoutOutcome } from "./task_list.ts";
 
 /** A record without the parts that grow: what a store keeps whole beside a change. */
 export type CheckpointHead = Omit<CheckpointRecord, "state" | "completedNodes" | "tasks">;
 
 /** What came of a task, without what its step already tells of it. */
 export type TaskOutcomeRecord = TaskRecord extends infer Task
-  ? Task extends TaskRecord ? Omit<Task, "node" | "visit" | "payload"> : never
+  ? Task extends TaskRecord ? Omit<Task, "node" | "visit" | "payload" | "failures"> : never
   : never;
 
 /** A change as it is folded: one that was just found, or one that a store kept. */
@@ -90,17 +91,6 @@ export function startFold(base: CheckpointRecord): Fold {
   };
 }
 
-function withOutcome(
-  { node, visit, payload }: TaskRecord,
-  outcome: TaskOutcomeRecord,
-): TaskRecord {
-  const task = payload === undefined ? { node, visit } : { node, visit, payload };
-  switch (outcome.status) {
-    case "finished":
-      return { ...task, status: "finished", update: outcome.update };
-    case "paused":
-      return { ...task, status: "paused", reason: outcome.reason };
-    case "pending":
-      return { ...task, status: "pending" };
-  }
+function withOutcome(task: TaskRecord, outcome: TaskOutcomeRecord): TaskRecord {
+  return { ...withoutOutcome(task), ...outcome };
 }

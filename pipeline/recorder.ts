@@ -28,6 +28,7 @@ export type Checkpoint =
     | "pendingEdges"
     | "steps"
     | "failures"
+    | "attempts"
     | "resume"
     | "recoveries"
   >
@@ -123,8 +124,7 @@ function makeRecord(
   checkpoint: Checkpoint,
   state: JsonObject,
 ): CheckpointRecord {
-  const { nodeId, completedNodes, status, tasks, pendingEdges, steps, failures, resume } =
-    checkpoint;
+  const { nodeId, completedNodes, status, tasks, pendingEdges, steps, failures } = checkpoint;
   return {
     version: RECORD_VERSION,
     pipelineName,
@@ -140,7 +140,8 @@ function makeRecord(
     pendingEdges,
     steps,
     failures,
-    resume,
+    attempts: checkpoint.attempts,
+    resume: checkpoint.resume,
     writer: call.writer,
     savedAt: new Date().toISOString(),
     leaseMs: call.leaseMs,

@@ -11,7 +11,7 @@ import { deepFreeze } from "./freeze.ts";
 import type { JsonObject } from "./json.ts";
 import type { Plan } from "./plan.ts";
 import { pausesOf, type Step } from "./run.ts";
-import type { Outcome } from "./task.ts";
+import type { Outcome, Task } from "./task.ts";
 
 /** Which pauses a call approves. */
 export interface Approval {
@@ -34,11 +34,7 @@ export function restoreState<State extends object>(record: CheckpointRecord): St
 /** The step that a record holds: tasks still to be run, and outcomes not yet folded. */
 export function restoreStep(record: CheckpointRecord): Step {
   return {
-    tasks: record.tasks.map(({ node, visit, payload }) =>
-      payload === undefined
-        ? { node, visit }
-        : { node, visit, payload: decodeFields(payload, `send("${node}")`) }
-    ),
+    tasks: record.tasks.map(restoreTask),
     outcomes: record.tasks.map(restoreOutcome),
     stored: { records: [...record.tasks], changed: [] },
   };
@@ -101,14 +97,30 @@ export function refuseUnknownNodes<State extends object>(
   }
 }
 
+function restoreTask(record: TaskRecord): Task {
+  const { node, visit, payload, failures, attempt, status } = record;
+  return {
+    node,
+    visit,
+    payload: payload && decodeFields(payload, `send("${node}")`),
+    failures,
+    failed: attempt !== undefined && status === "pending"
+      ? { attempt, retryAt: record.retryAt ?? "" }
+      : undefined,
+  };
+}
+
 function restoreOutcome(task: TaskRecord): Outcome | undefined {
+  const { attempt: attempts } = task;
   switch (task.status) {
     case "pending":
       return undefined;
     case "paused":
-      return { status: "paused", reason: task.reason };
+      return { status: "paused", reason: task.reason, attempts };
     case "finished":
-      return { status: "finished", update: decodeFields(task.update, "update") };
+      return { status: "finished", update: decodeFields(task.update, "update"), attempts };
+    case "failed":
+      return { status: "handled", error: task.error, record: task.error, attempts };
   }
 }
 

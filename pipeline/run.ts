@@ -4,7 +4,13 @@
  * @module
  */
 
-import type { CheckpointRecord, PendingEdge, RunStatus, TaskRecord } from "./checkpointer.ts";
+import type {
+  CheckpointRecord,
+  PendingEdge,
+  RunStatus,
+  TaskRecord,
+  VisitAttempts,
+} from "./checkpointer.ts";
 import type { Target } from "./edges.ts";
 import { encodeFields } from "./encoded_state.ts";
 import type { PendingPause } from "./errors.ts";
@@ -12,7 +18,8 @@ import type { JsonObject } from "./json.ts";
 import type { Pace } from "./pace.ts";
 import type { Recorder } from "./recorder.ts";
 import type { RunResult, TaskFailure } from "./result.ts";
-import { listTasks, setTask, type TaskList } from "./task_list.ts";
+import type { FailedAttempt } from "./retry.ts";
+import { listTasks, setTask, type TaskList, withoutOutcome } from "./task_list.ts";
 import { errorRecord, type Outcome, type Task, type TaskRunner } from "./task.ts";
 
 /** A run that is being worked on. Only the loop changes it. */
@@ -66,10 +73,13 @@ export function makeStep<State extends object>(
   if (targets.length === 0) return NO_STEP;
   const tasks: Task[] = [];
   const records: TaskRecord[] = [];
-  for (const { node, payload, storedPayload } of targets) {
+  for (const { node, payload, storedPayload, failures } of targets) {
     const visit = nextVisit(run, node);
-    tasks.push({ node, visit, payload });
-    if (run.recorder !== undefined) records.push(pendingTask(node, visit, storedPayload));
+    tasks.push({ node, visit, payload, failures });
+    if (run.recorder !== undefined) {
+      const record = pendingTask(node, visit, storedPayload);
+      records.push(failures === undefined ? record : { ...record, failures });
+    }
   }
   return { tasks, outcomes: [], stored: { records, changed: [] } };
 }
@@ -94,15 +104,39 @@ export function noteOutcome(
   outcomes[index] = outcome;
   const record = stored.records[index];
   if (record === undefined) return;
-  const { node, visit, payload } = record;
-  const base = payload === undefined ? { node, visit } : { node, visit, payload };
+  const told = withoutOutcome(record);
+  const { attempts: attempt } = outcome;
+  const task = attempt === undefined ? told : { ...told, attempt };
   if (outcome.status === "paused") {
-    setTask(stored, index, { ...base, status: "paused", reason: outcome.reason });
+    setTask(stored, index, { ...task, status: "paused", reason: outcome.reason });
   } else if (outcome.status === "finished") {
     const update = outcome.storedUpdate ??
-      encodeFields(outcome.update ?? {}, "state", () => `node "${node}"`);
-    setTask(stored, index, { ...base, status: "finished", update });
+      encodeFields(outcome.update ?? {}, "state", () => `node "${task.node}"`);
+    setTask(stored, index, { ...task, status: "finished", update });
+  } else if (outcome.status === "handled") {
+    setTask(stored, index, { ...task, status: "failed", error: outcome.record });
+  } else if (outcome.status === "failed" && record.attempt !== undefined) {
+    // Who resumes a run that failed gives the node all of its attempts again.
+    setTask(stored, index, { ...told, status: "pending" });
   }
+}
+
+/** Notes that an attempt of a task failed and another one follows. */
+export function noteRetry({ stored }: Step, index: number, failed: FailedAttempt): void {
+  const record = stored.records[index];
+  if (record === undefined) return;
+  setTask(stored, index, { ...withoutOutcome(record), status: "pending", ...failed });
+}
+
+/** The visits of a step that ended and took more than one attempt, if there are any. */
+function attemptsIn({ tasks, outcomes }: Step): readonly VisitAttempts[] | undefined {
+  const attempts: VisitAttempts[] = [];
+  for (const [index, outcome] of outcomes.entries()) {
+    const task = tasks[index];
+    if (outcome?.attempts === undefined || task === undefined) continue;
+    attempts.push({ node: task.node, visit: task.visit, attempts: outcome.attempts });
+  }
+  return attempts.length === 0 ? undefined : attempts;
 }
 
 /** What a checkpoint tells besides where the run stands. */
@@ -111,6 +145,8 @@ export interface SaveDetails {
   readonly failures?: readonly TaskFailure[];
   /** The call that goes on with the run. */
   readonly resume?: CheckpointRecord["resume"];
+  /** The step that ended. */
+  readonly ended?: Step;
 }
 
 /**
@@ -121,7 +157,7 @@ export function saveRun<State extends object>(
   run: Run<State>,
   nodeId: string,
   status: RunStatus,
-  { failures = [], resume }: SaveDetails = {},
+  { failures = [], resume, ended }: SaveDetails = {},
 ): Promise<void> {
   if (run.recorder === undefined) return Promise.resolve();
   return run.recorder.save({
@@ -133,6 +169,7 @@ export function saveRun<State extends object>(
     pendingEdges: run.pendingEdges,
     steps: run.steps,
     failures: failures.map(({ error, ...task }) => ({ ...task, error: errorRecord(error) })),
+    attempts: ended && attemptsIn(ended),
     resume,
     recoveries: run.recoveries === 0 ? undefined : run.recoveries,
   });

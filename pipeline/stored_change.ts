@@ -32,6 +32,7 @@ export interface StoredChange {
   readonly steps?: number;
   readonly pending_edges?: CheckpointRecord["pendingEdges"];
   readonly failures?: CheckpointRecord["failures"];
+  readonly attempts?: CheckpointRecord["attempts"];
   readonly resume?: CheckpointRecord["resume"];
   readonly recoveries?: number;
   readonly set?: JsonObject;
@@ -73,6 +74,7 @@ export function toStoredChange(
     steps: unless(record.steps === before.steps + 1, record.steps),
     pending_edges: unlessEmpty(record.pendingEdges),
     failures: unlessEmpty(record.failures),
+    attempts: record.attempts,
     resume: record.resume,
     recoveries: record.recoveries,
     set: unless(isEmpty(change.set), change.set),
@@ -182,6 +184,7 @@ function applyStored(
     pendingEdges: change.pending_edges ?? [],
     steps: chain.steps,
     failures: change.failures ?? [],
+    attempts: change.attempts,
     resume: change.resume,
     writer,
     savedAt: change.saved_at ?? timeAfter(base.savedAt, change.after_ms ?? 0),
@@ -224,15 +227,9 @@ function fromStoredTask(task: StoredTask): TaskRecord {
   return "status" in task ? task : { ...task, status: "pending" };
 }
 
-function outcomeOf(task: TaskOutcomeRecord): TaskOutcomeRecord {
-  switch (task.status) {
-    case "finished":
-      return { status: "finished", update: task.update };
-    case "paused":
-      return { status: "paused", reason: task.reason };
-    case "pending":
-      return { status: "pending" };
-  }
+function outcomeOf(task: TaskRecord): TaskOutcomeRecord {
+  const { node: _node, visit: _visit, payload: _payload, failures: _failures, ...outcome } = task;
+  return outcome;
 }
 
 function unless<T>(condition: boolean, value: T): T | undefined {

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { attempts } from "./attempt.ts";
-import type { ErrorRecord } from "./checkpointer.ts";
+import { attemptsOf, limited, type NoteRetry } from "./attempt.ts";
+import type { ErrorRecord, FailureRecord } from "./checkpointer.ts";
 import { isPause, type MaybePromise, type NodeContext } from "./definition.ts";
 import { encodeFields } from "./encoded_state.ts";
 import { label, quoted } from "./errors.ts";
@@ -14,6 +14,7 @@ import { freezeState } from "./freeze.ts";
 import type { JsonObject } from "./json.ts";
 import type { Plan } from "./plan.ts";
 import type { PlannedNode } from "./planned_node.ts";
+import type { FailedAttempt } from "./retry.ts";
 import { fold } from "./fold.ts";
 
 /** A task of a step. */
@@ -24,20 +25,32 @@ export interface Task {
   readonly visit: number;
   /** The payload of a `send`. */
   readonly payload?: object;
+  /** What failed, where the node is the `onError` of it. */
+  readonly failures?: readonly FailureRecord[];
+  /** The attempts that failed before the run was loaded, where another one follows. */
+  readonly failed?: FailedAttempt;
 }
 
 /** What came of a task. */
 export type Outcome =
-  | {
-    readonly status: "finished";
-    readonly update?: object;
-    /** The update's encoded form, where it is stored by itself. */
-    readonly storedUpdate?: JsonObject;
+  & {
+    /** How many attempts it took, where it took more than one. */
+    readonly attempts?: number;
   }
-  | { readonly status: "paused"; readonly reason: string }
-  | { readonly status: "failed"; readonly error: unknown }
-  /** The run was cancelled while the node ran; the task is still to be done. */
-  | { readonly status: "aborted" };
+  & (
+    | {
+      readonly status: "finished";
+      readonly update?: object;
+      /** The update's encoded form, where it is stored by itself. */
+      readonly storedUpdate?: JsonObject;
+    }
+    | { readonly status: "paused"; readonly reason: string }
+    | { readonly status: "failed"; readonly error: unknown }
+    /** It failed, and the run goes on at its node's `onError`. */
+    | { readonly status: "handled"; readonly error: unknown; readonly record: ErrorRecord }
+    /** The run was cancelled while the node ran; the task is still to be done. */
+    | { readonly status: "aborted" }
+  );
 
 /** What all tasks of one call share. */
 export interface TaskRunner<State extends object> {
@@ -53,44 +66,52 @@ export interface TaskRunner<State extends object> {
   readonly onEvent: EventHandler<State> | undefined;
 }
 
+/** How one task is run. */
+export interface TaskMode {
+  /** Whether the outcome is to be stored by itself, before its step is folded. */
+  readonly isStored: boolean;
+  /** Notes that an attempt failed and another one follows, if that is to be stored. */
+  readonly noteRetry?: (failed: FailedAttempt) => Promise<void>;
+}
+
 const FINISHED: Outcome = { status: "finished" };
 const ABORTED: Outcome = { status: "aborted" };
 
 /**
  * Runs one task on a frozen state; whatever goes wrong in it is its outcome. There is no promise
  * where the node gave none: a turn of the microtask queue costs as much as the rest of a step.
- *
- * @param isStored Whether the outcome is to be stored by itself, before its step is folded.
  */
 export function runTask<State extends object>(
   runner: TaskRunner<State>,
   task: Task,
   state: State,
-  isStored: boolean,
+  mode: TaskMode,
 ): MaybePromise<Outcome> {
   return runner.onEvent === undefined
-    ? outcomeOf(runner, task, state, isStored)
-    : toldOutcomeOf(runner, task, state, isStored);
+    ? outcomeOf(runner, task, state, mode)
+    : toldOutcomeOf(runner, task, state, mode);
 }
 
 async function toldOutcomeOf<State extends object>(
   runner: TaskRunner<State>,
   task: Task,
   state: State,
-  isStored: boolean,
+  mode: TaskMode,
 ): Promise<Outcome> {
+  const first = firstAttempt(task);
   const about = { runId: runner.runId, node: task.node, visit: task.visit };
-  emit(runner.onEvent, { type: "taskStarted", ...about });
+  emit(runner.onEvent, { type: "taskStarted", ...about, attempt: first });
   const started = performance.now();
-  const outcome = await outcomeOf(runner, task, state, isStored);
+  const outcome = await outcomeOf(runner, task, state, mode);
   const durationMs = performance.now() - started;
+  const end = { ...about, attempt: outcome.attempts ?? first, durationMs };
   if (outcome.status === "finished") {
-    emit(runner.onEvent, { type: "taskFinished", ...about, durationMs });
+    emit(runner.onEvent, { type: "taskFinished", ...end });
   } else if (outcome.status === "paused") {
-    emit(runner.onEvent, { type: "taskPaused", ...about, durationMs, reason: outcome.reason });
+    emit(runner.onEvent, { type: "taskPaused", ...end, reason: outcome.reason });
   } else {
-    const error = outcome.status === "failed" ? outcome.error : runner.signal.reason;
-    emit(runner.onEvent, { type: "taskFailed", ...about, durationMs, error });
+    const error = outcome.status === "aborted" ? runner.signal.reason : outcome.error;
+    emit(runner.onEvent, { type: "taskFailed", ...end, error });
   }
   return outcome;
 }
@@ -99,15 +120,18 @@ function outcomeOf<State extends object>(
   runner: TaskRunner<State>,
   task: Task,
   state: State,
-  isStored: boolean,
+  mode: TaskMode,
 ): MaybePromise<Outcome> {
   try {
-    const returned = callNode(runner, task, state);
+    const node = plannedNode(runner.plan, task.node);
+    const view = viewOf(runner.plan, task, state);
+    if (node.retry !== undefined) return outcomeOfAttempts(runner, node, task, view, mode);
+    const returned = limited(node, view, contextOf(runner, node, task));
     return isThenable(returned)
-      ? laterOutcome(runner, task.node, returned, isStored)
-      : toOutcome(runner, task.node, returned, isStored);
+      ? laterOutcome(runner, task.node, returned, mode)
+      : toOutcome(runner, task.node, returned, mode);
   } catch (error) {
-    return outcomeOfError(runner, error);
+    return outcomeOfError(runner, task.node, error);
   }
 }
 
@@ -115,48 +139,75 @@ async function laterOutcome<State extends object>(
   runner: TaskRunner<State>,
   node: string,
   returned: PromiseLike<unknown>,
-  isStored: boolean,
+  mode: TaskMode,
 ): Promise<Outcome> {
   try {
-    return toOutcome(runner, node, await returned, isStored);
+    return toOutcome(runner, node, await returned, mode);
   } catch (error) {
-    return outcomeOfError(runner, error);
+    return outcomeOfError(runner, node, error);
   }
 }
 
-function outcomeOfError<State extends object>(
-  { signal }: TaskRunner<State>,
-  error: unknown,
-): Outcome {
-  return signal.aborted ? ABORTED : { status: "failed", error };
+async function outcomeOfAttempts<State extends object>(
+  runner: TaskRunner<State>,
+  node: PlannedNode<State>,
+  task: Task,
+  view: State,
+  mode: TaskMode,
+): Promise<Outcome> {
+  const context = contextOf(runner, node, task);
+  let attempts = context.attempt;
+  const noteRetry: NoteRetry = async (failed, delayMs, error) => {
+    const { attempt } = failed;
+    const about = { runId: runner.runId, node: task.node, visit: task.visit, attempt };
+    emit(runner.onEvent, { type: "taskRetried", ...about, delayMs, error });
+    await mode.noteRetry?.(failed);
+  };
+  const outcome = await laterOutcome(
+    runner,
+    task.node,
+    attemptsOf(node, view, context, {
+      failed: task.failed,
+      noteRetry,
+      onAttempt: (attempt) => attempts = attempt,
+    }),
+    mode,
+  );
+  return attempts === 1 ? outcome : { ...outcome, attempts };
 }
 
-function callNode<State extends object>(
+function outcomeOfError<State extends object>(
+  { plan, signal }: TaskRunner<State>,
+  node: string,
+  error: unknown,
+): Outcome {
+  if (signal.aborted) return ABORTED;
+  const isHandled = plan.nodes.get(node)?.onError !== undefined;
+  return isHandled
+    ? { status: "handled", error, record: errorRecord(error) }
+    : { status: "failed", error };
+}
+
+function contextOf<State extends object>(
   runner: TaskRunner<State>,
+  node: PlannedNode<State>,
   task: Task,
-  state: State,
-): unknown {
-  const node = plannedNode(runner.plan, task.node);
-  const view = task.payload === undefined ? state : sendView(runner.plan, task, state);
+): NodeContext {
   const context: NodeContext = {
     pipelineName: runner.plan.name,
     runId: runner.runId,
     node: task.node,
     visit: task.visit,
-    attempt: 1,
+    attempt: firstAttempt(task),
     taskId: `${runner.taskIdPrefix}${node.taskIdPart}/${task.visit}`,
     signal: runner.signal,
   };
-  if (node.retry === undefined && node.timeoutMs === undefined) return node.run(view, context);
-  return attempts(node, view, context, (attempt, error) =>
-    emit(runner.onEvent, {
-      type: "taskRetried",
-      runId: runner.runId,
-      node: task.node,
-      visit: task.visit,
-      attempt,
-      error,
-    }));
+  const { failures } = task;
+  return failures === undefined ? context : { ...context, failure: failures[0], failures };
+}
+
+function firstAttempt({ failed }: Task): number {
+  return failed === undefined ? 1 : failed.attempt + 1;
 }
 
 /** Whether `await` would wait for a value: promises of any maker, and what imitates them. */
@@ -171,16 +222,16 @@ function plannedNode<State extends object>(plan: Plan<State>, name: string): Pla
   throw new TypeError(`Cannot run node "${name}": pipeline "${plan.name}" has no such node`);
 }
 
-/** The state that one task of a fan-out sees. */
-function sendView<State extends object>(plan: Plan<State>, task: Task, state: State): State {
-  return freezeState(fold(state, task.payload ?? {}, plan.reducers), state);
+/** The state that a task sees: one of a fan-out has its payload folded in. */
+function viewOf<State extends object>(plan: Plan<State>, { payload }: Task, state: State): State {
+  return payload === undefined ? state : freezeState(fold(state, payload, plan.reducers), state);
 }
 
 function toOutcome<State extends object>(
   { plan, runId }: TaskRunner<State>,
   node: string,
   returned: unknown,
-  isStored: boolean,
+  { isStored }: TaskMode,
 ): Outcome {
   if (returned === undefined || returned === null) return FINISHED;
   if (isPause(returned)) return { status: "paused", reason: returned.reason };

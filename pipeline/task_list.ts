@@ -24,6 +24,14 @@ interface Progress {
 
 const progressOf = new WeakMap<readonly TaskRecord[], Progress>();
 
+/** A task's record without what came of the task. */
+export function withoutOutcome(
+  { node, visit, payload, failures }: TaskRecord,
+): Pick<TaskRecord, "node" | "visit" | "payload" | "failures"> {
+  const task = payload === undefined ? { node, visit } : { node, visit, payload };
+  return failures === undefined ? task : { ...task, failures };
+}
+
 /** Sets the record of one task. */
 export function setTask({ records, changed }: TaskList, index: number, record: TaskRecord): void {
   records[index] = record;

@@ -83,6 +83,31 @@ const refused: readonly Refusal[] = [
     node({ run: () => {}, retry: { attempts: 3, delay: 5 } }),
     ['"build"', '"delay"', '"delayMs"'],
   ],
+  [
+    "a retryOn that is no function",
+    node({ run: () => {}, retry: { attempts: 2, retryOn: true } }),
+    ['"build"', "retryOn", "function"],
+  ],
+  ["an onError that is no node", node({ run: () => {}, onError: "deploy" }), [
+    "onError",
+    '"build"',
+    '"deploy"',
+    ...nodes,
+  ]],
+  ["an onError that is no name", node({ run: () => {}, onError: 7 }), ["onError", '"build"', "7"]],
+  ["an onError that is the node itself", node({ run: () => {}, onError: "build" }), [
+    "onError",
+    '"build"',
+    "retry",
+  ]],
+  [
+    "an onError that may be a node or not",
+    {
+      nodes: { build: { run: () => {}, onError: "fail" }, fail: () => {} },
+      edges: { build: END, fail: END },
+    },
+    ["onError", '"fail"', "another name"],
+  ],
   ["a retry that is nothing", node({ run: () => {}, retry: null }), ['"build"', "retry"]],
   ["a reducer that is no function", { reducers: { log: "append" } }, ['"log"', "function"]],
   [
@@ -117,6 +142,15 @@ const outOfRange: readonly (readonly [what: string, parts: object, options: obje
   ...[-1, NaN, "200"].map((delayMs) =>
     ["retry.delayMs", node({ run: bad, retry: { attempts: 2, delayMs } }), {}] as const
   ),
+  ...[0, 0.5, -1, NaN, "2"].map((factor) =>
+    ["retry.factor", node({ run: bad, retry: { attempts: 2, factor } }), {}] as const
+  ),
+  ...[-1, NaN, "200"].map((maxDelayMs) =>
+    ["retry.maxDelayMs", node({ run: bad, retry: { attempts: 2, maxDelayMs } }), {}] as const
+  ),
+  ...[-0.1, 1.1, NaN, "1"].map((jitter) =>
+    ["retry.jitter", node({ run: bad, retry: { attempts: 2, jitter } }), {}] as const
+  ),
   ...[0, -1, NaN, "30"].map((timeoutMs) =>
     ["timeoutMs", node({ run: bad, timeoutMs }), {}] as const
   ),
@@ -149,6 +183,9 @@ Deno.test("options at the edge of their ranges are taken", () => {
   define({}, { recursionLimit: 1, concurrency: 1 });
   define({}, { recursionLimit: Infinity, concurrency: Infinity });
   define(node({ run: bad, retry: { attempts: 1, delayMs: 0 }, timeoutMs: 1 }));
+  const widest = { attempts: Infinity, delayMs: Infinity, maxDelayMs: Infinity, factor: Infinity };
+  define(node({ run: bad, retry: { ...widest, jitter: 1 }, timeoutMs: Infinity }));
+  define(node({ run: bad, retry: { attempts: 2, factor: 1, maxDelayMs: 0, jitter: 0 } }));
 });
 
 Deno.test("a start that is no node is refused when a run starts, before anything is saved", async () => {

@@ -14,6 +14,7 @@ import { testListing } from "./suite/listing.ts";
 import { testNames } from "./suite/names.ts";
 import { testPauses } from "./suite/pauses.ts";
 import { testRecords } from "./suite/records.ts";
+import { testRetries } from "./suite/retries.ts";
 import { testRivals } from "./suite/rivals.ts";
 import type { Harness, Test } from "./suite/store.ts";
 import { testWorkers } from "./suite/workers.ts";
@@ -54,6 +55,7 @@ export function checkpointerSuite(name: string, harness: Harness): void {
   testNames(test);
   testEngine(test);
   testPauses(test);
+  testRetries(test);
   testWorkers(test);
   testDeaths(test);
 }

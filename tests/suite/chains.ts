@@ -14,7 +14,8 @@ export type Move =
   | { readonly kind: "append"; readonly field: string; readonly items: readonly Json[] }
   | { readonly kind: "remove"; readonly field: string }
   | { readonly kind: "begin"; readonly tasks: number }
-  | { readonly kind: "finish"; readonly task: number; readonly update: JsonObject };
+  | { readonly kind: "finish"; readonly task: number; readonly update: JsonObject }
+  | { readonly kind: "retry"; readonly task: number; readonly attempt: number };
 
 /** One save of a run. */
 export interface Link {
@@ -57,6 +58,7 @@ const moves: fc.Arbitrary<Move> = fc.oneof(
     task: fc.nat(3),
     update: fc.dictionary(fields, values, { maxKeys: 2 }),
   }),
+  fc.record({ kind: fc.constant("retry" as const), task: fc.nat(3), attempt: fc.nat(9) }),
 );
 
 const links: fc.Arbitrary<Link> = fc.record({
@@ -128,6 +130,11 @@ function moved({ state, tasks }: Parts, move: Move): Parts {
         state,
         tasks: tasks.map((task, index) => index === move.task ? finished(task, move.update) : task),
       };
+    case "retry":
+      return {
+        state,
+        tasks: tasks.map((task, index) => index === move.task ? retried(task, move.attempt) : task),
+      };
   }
 }
 
@@ -136,6 +143,11 @@ function finished({ node, visit, payload }: TaskRecord, update: JsonObject): Tas
   return payload === undefined
     ? { node, visit, status, update }
     : { node, visit, payload, status, update };
+}
+
+function retried({ node, visit, payload }: TaskRecord, attempt: number): TaskRecord {
+  const waiting = { status: "pending", attempt, retryAt: nextTime() } as const;
+  return payload === undefined ? { node, visit, ...waiting } : { node, visit, payload, ...waiting };
 }
 
 /** New visits, since a visit of a node is one task of one step. */

@@ -111,6 +111,23 @@ export const EVERY_FIELD: readonly CheckpointRecord[] = [
     resume: { at: nextTime(), approved: [] },
   }),
   makeRecord({ sequence: 5, status: "completed", steps: 1_000_000, pauseReason: "" }),
+  makeRecord({
+    sequence: 6,
+    tasks: [
+      { node: "work", visit: 3, status: "pending", attempt: 2, retryAt: nextTime() },
+      { node: "work", visit: 4, payload: {}, status: "finished", update: {}, attempt: 3 },
+      { node: "ask", visit: 2, status: "paused", reason: "may I?", attempt: 2 },
+      { node: "work", visit: 5, status: "failed", attempt: 5, error: { name: "E", message: "no" } },
+      {
+        node: "mend",
+        visit: 1,
+        status: "pending",
+        failures: [{ node: "work", visit: 1, error: { name: "E", message: "no", stack: "at 1" } }],
+      },
+    ],
+    pendingEdges: [{ node: "work", visit: 2, error: { name: "string", message: "no" } }],
+    attempts: [{ node: "work", visit: 2, attempts: 3 }],
+  }),
 ];
 
 /** A record that holds a text wherever a record holds text outside of the codec's forms. */
@@ -122,7 +139,9 @@ export function recordOfText(text: string): CheckpointRecord {
     tasks: [
       { node: text, visit: 1, status: "pending" },
       { node: text, visit: 2, status: "paused", reason: text },
+      { node: text, visit: 3, status: "failed", error: { name: text, message: text } },
     ],
+    attempts: [{ node: text, visit: 1, attempts: 2 }],
     pendingEdges: [{ node: text, visit: 1, pause: { id: text, reason: text } }],
     failures: [{ node: text, visit: 1, error: { name: text, message: text, stack: text } }],
     resume: { at: nextTime(), approved: [text], by: text },
