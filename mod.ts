@@ -56,6 +56,7 @@ export {
 } from "./pipeline/checkpointer.ts";
 export { StateSerializationError } from "./pipeline/codec.ts";
 export {
+  type AroundNode,
   type Edge,
   END,
   type End,
@@ -98,7 +99,7 @@ export {
   StalePauseError,
   UnknownNodeError,
 } from "./pipeline/errors.ts";
-export type { EventHandler, RunEvent, TaskEvent } from "./pipeline/events.ts";
+export type { EventHandler, RunEvent, RunObserver, TaskEvent } from "./pipeline/events.ts";
 export type { CheckpointHead } from "./pipeline/record_fold.ts";
 export type { HistoryEntry, HistoryTask } from "./pipeline/history.ts";
 export type { Json, JsonObject } from "./pipeline/json.ts";
@@ -121,4 +122,5 @@ export {
   type StandardSchema,
   unchecked,
 } from "./pipeline/schema.ts";
+export { type EventStreamOptions, resultOf } from "./pipeline/stream.ts";
 export type { Topology, TopologyEdge } from "./pipeline/topology.ts";

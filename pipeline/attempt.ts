@@ -5,74 +5,76 @@
  * @module
  */
 
-import type { NodeContext, RetryOptions } from "./definition.ts";
-import { label, NodeTimeoutError } from "./errors.ts";
+import type { AroundNode, NodeContext, RetryOptions } from "./definition.ts";
+import { NodeTimeoutError } from "./errors.ts";
 import { LONGEST_TIMER_MS, type PlannedNode } from "./planned_node.ts";
 import { delayLeft, type FailedAttempt, isRetried, retryDelay } from "./retry.ts";
 
 /** Notes that an attempt failed and another one follows; that one waits until it is noted. */
 export type NoteRetry = (failed: FailedAttempt, delayMs: number, error: unknown) => Promise<void>;
 
-/** What goes with the attempts of one task. */
+/** The attempts of one task. */
 export interface Attempts {
+  /** How often, and when. */
+  readonly retry: RetryOptions;
   /** Those that failed before the run was loaded. */
   readonly failed?: FailedAttempt;
-  /** Is told the number of each attempt as it begins. */
-  readonly onAttempt: (attempt: number) => void;
-  /** Notes those that fail. */
+  /** Makes one. */
+  readonly attempt: (attempt: number) => unknown;
+  /** Notes one that failed. */
   readonly noteRetry: NoteRetry;
+  /** Ends the wait for the next one. */
+  readonly signal: AbortSignal;
+  /** Names the task for an error. */
+  readonly what: () => string;
 }
 
-const ONCE: RetryOptions = { attempts: 1 };
-
 /**
- * Calls a node until an attempt succeeds or none is left.
+ * Makes attempts until one succeeds or none is left.
  *
- * @param context That of the first attempt to be made.
  * @throws What the last attempt threw, or the reason of the signal when that aborts.
  */
-export async function attemptsOf<State>(
-  node: PlannedNode<State>,
-  state: State,
-  context: NodeContext,
-  { failed, onAttempt, noteRetry }: Attempts,
-): Promise<unknown> {
-  const { retry = ONCE } = node;
-  const { signal } = context;
+export async function attemptsOf(task: Attempts): Promise<unknown> {
+  const { retry, failed, signal } = task;
   if (failed !== undefined) await delay(delayLeft(retry, failed), signal);
-  for (let attempt = context.attempt;; attempt++) {
-    onAttempt(attempt);
+  for (let attempt = firstAttempt(task);; attempt++) {
     try {
-      return await limited(node, state, { ...context, attempt });
+      return await task.attempt(attempt);
     } catch (error) {
-      const what = `node "${node.name}" of ${label(context)}`;
-      if (signal.aborted || !isRetried(retry, attempt, error, what)) throw error;
+      if (signal.aborted || !isRetried(retry, attempt, error, task.what)) throw error;
       const delayMs = retryDelay(retry, attempt);
       const since = performance.now();
-      await noteRetry({ attempt, retryAt: timeIn(delayMs) }, delayMs, error);
+      await task.noteRetry({ attempt, retryAt: timeIn(delayMs) }, delayMs, error);
       await delay(Math.max(0, delayMs - (performance.now() - since)), signal);
     }
   }
 }
 
+/** The number of the first attempt that is made in this call. */
+export function firstAttempt({ failed }: { readonly failed?: FailedAttempt }): number {
+  return failed === undefined ? 1 : failed.attempt + 1;
+}
+
 /** Calls a node once, within its time limit where it has one. */
-export function limited<State>(
+export function callNode<State>(
   node: PlannedNode<State>,
   state: State,
   context: NodeContext,
+  around: AroundNode | undefined,
 ): unknown {
-  const { timeoutMs } = node;
-  return timeoutMs === undefined
+  if (node.timeoutMs !== undefined) return withinTime(node, state, context, around);
+  return around === undefined
     ? node.run(state, context)
-    : withinTime(node, state, context, timeoutMs);
+    : around(context, () => node.run(state, context));
 }
 
 async function withinTime<State>(
   node: PlannedNode<State>,
   state: State,
   context: NodeContext,
-  timeoutMs: number,
+  around: AroundNode | undefined,
 ): Promise<unknown> {
+  const { timeoutMs = LONGEST_TIMER_MS, ...unlimited } = node;
   const timeout = new AbortController();
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
@@ -83,7 +85,8 @@ async function withinTime<State>(
   }, timeoutMs);
   const signal = AbortSignal.any([context.signal, timeout.signal]);
   try {
-    return await Promise.race([node.run(state, { ...context, signal }), late.promise]);
+    const answer = callNode(unlimited, state, { ...context, signal }, around);
+    return await Promise.race([answer, late.promise]);
   } finally {
     clearTimeout(timer);
   }

@@ -11,6 +11,7 @@ import {
   type ResumeRecord,
 } from "./checkpointer.ts";
 import { copyData } from "./copy.ts";
+import type { AroundNode } from "./definition.ts";
 import type { Durability } from "./durability.ts";
 import { encodeFields } from "./encoded_state.ts";
 import {
@@ -22,6 +23,7 @@ import {
   StalePauseError,
 } from "./errors.ts";
 import { emit, type EventHandler } from "./events.ts";
+import { type Flow, heldBack } from "./flow.ts";
 import { deepFreeze, freezeState } from "./freeze.ts";
 import { isAlive, keepingLease } from "./lease.ts";
 import { fail, followEdges, pausedResult, runSteps, statusOf } from "./loop.ts";
@@ -65,6 +67,10 @@ export interface Call<State> {
   readonly signal?: AbortSignal;
   /** Is told what happens. */
   readonly onEvent?: EventHandler<State>;
+  /** Holds the run back for who reads its events. */
+  readonly flow?: Flow;
+  /** Is put around every attempt of a node. */
+  readonly aroundNode?: AroundNode;
 }
 
 /** Starts a run: saves it, then takes its steps. */
@@ -209,7 +215,7 @@ function updated<State extends object>(
 export function makeRun<State extends object>(
   { plan, recursionLimit, concurrency, durability, leaseMs }: Caller<State>,
   name: RunName,
-  { onEvent }: Call<State>,
+  { onEvent, flow, aroundNode }: Call<State>,
   from: {
     readonly state: State;
     readonly checkpointer: Checkpointer | undefined;
@@ -223,11 +229,11 @@ export function makeRun<State extends object>(
   const onFailure = (error: unknown) => control.abort(error);
   const taskIdPrefix = `${escapeName(plan.name)}/${escapeName(runId)}/`;
   return {
-    runner: { plan, runId, taskIdPrefix, signal: control.signal, onEvent },
+    runner: { plan, runId, taskIdPrefix, signal: control.signal, onEvent, flow, aroundNode },
     recorder: checkpointer &&
       makeRecorder({ checkpointer, run: name, durability, leaseMs, onEvent, onFailure, base }),
     control,
-    pace: makePace(),
+    pace: flow === undefined ? makePace() : heldBack(makePace(), flow, control.signal),
     recursionLimit,
     concurrency,
     state,
@@ -259,6 +265,7 @@ export async function working<State extends object>(
   } catch (error) {
     // What finished before is worth keeping, if it can be kept.
     await settleRun(run).catch(() => {});
+    emit(onEvent, { type: "runInterrupted", runId, error });
     throw error;
   } finally {
     signal?.removeEventListener("abort", abort);

@@ -133,6 +133,14 @@ export interface NodeContext {
   /** Aborts when the run is cancelled or the attempt took longer than `timeoutMs`. */
   readonly signal: AbortSignal;
   /**
+   * Tells a `custom` event to whoever watches the run. It is not stored, and what an attempt tells
+   * after it ended is dropped.
+   *
+   * @returns Resolves when the reader of the run's stream has room for more: who tells much, awaits
+   * it, or what was told piles up in memory where the reader is slow.
+   */
+  readonly emit: (value: unknown) => Promise<void>;
+  /**
    * What failed, where the run came to this node as the `onError` of another one; of several, the
    * first in task order. It is plain data, before a crash as well as after it.
    */
@@ -140,6 +148,13 @@ export interface NodeContext {
   /** All that failed, the first one included. */
   readonly failures?: readonly FailureRecord[];
 }
+
+/**
+ * Is put around the calls of nodes: calls `work` once, and returns what that returns.
+ *
+ * @param context What the node is told.
+ */
+export type AroundNode = <T>(context: NodeContext, work: () => T) => T;
 
 /** A value, or the promise of one. */
 export type MaybePromise<T> = T | Promise<T>;

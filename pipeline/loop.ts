@@ -43,10 +43,10 @@ const NO_EDGES: readonly PendingEdge[] = [];
  */
 export async function runSteps<State extends object>(run: Run<State>): Promise<RunResult<State>> {
   while (run.step.tasks.length > 0) {
+    if (run.pace.isDue()) await run.pace.giveWay();
     const taken = takeStep(run);
     const result = taken instanceof Promise ? await taken : taken;
     if (result !== undefined) return result;
-    if (run.pace.isDue()) await run.pace.giveWay();
   }
   return { ...resultBase(run), status: "completed" };
 }

@@ -4,19 +4,24 @@
  * @module
  */
 
-import { type Caller, resumeRun, startRun } from "./calls.ts";
+import { type Call, type Caller, resumeRun, startRun } from "./calls.ts";
 import type { Checkpointer, ListRunsOptions, RunSummary } from "./checkpointer.ts";
 import { checkDurability, type Durability } from "./durability.ts";
 import type { PipelineDefinition, Reducers, Update } from "./definition.ts";
 import { quoted, type RunName } from "./errors.ts";
-import { emit, type EventHandler, type RunEvent } from "./events.ts";
+import { type EventHandler, type RunEvent, type RunObserver, tellAll } from "./events.ts";
 import { type HistoryEntry, historyEntry } from "./history.ts";
 import { toMermaid } from "./mermaid.ts";
 import { makePlan, type Plan } from "./plan.ts";
 import { checkRange, refuseUnknownOptions } from "./planned_node.ts";
 import { recoverRuns, type Recovery } from "./recover.ts";
 import type { RunResult } from "./result.ts";
-import { eventStream } from "./stream.ts";
+import {
+  checkEventStreamOptions,
+  type EventReader,
+  eventStream,
+  type EventStreamOptions,
+} from "./stream.ts";
 import { type Topology, topologyOf } from "./topology.ts";
 
 /** Options of a pipeline. */
@@ -39,6 +44,11 @@ export interface PipelineOptions<State> {
   readonly maxRecoveries?: number;
   /** Is told everything that happens; what it throws goes to the console. */
   readonly onEvent?: EventHandler<State>;
+  /**
+   * Makes a watcher for each call of `invoke`, `resume`, `stream` and `recover`, for what has to keep
+   * something of a call, as tracing does.
+   */
+  readonly observe?: (pipelineName: string) => RunObserver<State>;
 }
 
 const OPTIONS = [
@@ -49,6 +59,7 @@ const OPTIONS = [
   "leaseMs",
   "maxRecoveries",
   "onEvent",
+  "observe",
 ] as const satisfies readonly (keyof PipelineOptions<unknown>)[];
 
 /** Options of `invoke`. */
@@ -92,8 +103,11 @@ export interface RecoverOptions {
 
 /** What `stream` runs: a new run, or the rest of a stored one. */
 export type StreamRequest<Input, Name extends string, U> =
-  | ({ readonly input: Input; readonly resume?: undefined } & InvokeOptions<Name>)
-  | ({ readonly resume: string; readonly input?: undefined } & ResumeOptions<U>);
+  & EventStreamOptions
+  & (
+    | ({ readonly input: Input; readonly resume?: undefined } & InvokeOptions<Name>)
+    | ({ readonly resume: string; readonly input?: undefined } & ResumeOptions<U>)
+  );
 
 /** A pipeline, ready to run. */
 export interface Pipeline<Input, State, U, Name extends string> {
@@ -138,8 +152,20 @@ export interface Pipeline<Input, State, U, Name extends string> {
   recover(options?: RecoverOptions): Promise<readonly Recovery<State>[]>;
 
   /**
-   * Does what `invoke` or `resume` does, and streams what happens; the last event holds the
-   * result. Cancelling the stream cancels the run.
+   * Does what `invoke` or `resume` does, and streams what happens. The last event is `runEnded` with
+   * the result; what the call throws is the stream's error, after everything that happened before.
+   *
+   * No event is lost and none is out of order, however slow the reader is: while more events than
+   * the `highWaterMark` wait for it, the run begins no step, and no other task of a fan-out. Tasks
+   * that run go on, what they bring is stored, and a run whose last step is done ends. A stream that
+   * nobody reads or cancels holds its run back for ever: `resultOf` reads it for who only wants the
+   * result.
+   *
+   * Cancelling the stream cancels the run, or lets it go on without a reader, as `onCancel` says.
+   *
+   * @throws {TypeError} If the request names neither an input nor a run to resume, or both, or
+   * `onCancel` is unknown.
+   * @throws {RangeError} If `highWaterMark` is out of its range.
    */
   stream(request: StreamRequest<Input, Name, U>): ReadableStream<RunEvent<State>>;
 
@@ -212,10 +238,20 @@ export function definePipeline<
   const caller = makeCaller(plan, options);
   type Result = RunResult<State>;
 
+  function makeCall(signal?: AbortSignal, reader?: EventReader<State>): Call<State> {
+    const observer = options.observe?.(name);
+    return {
+      signal,
+      onEvent: tellAll([options.onEvent, observer?.onEvent, reader?.onEvent]),
+      flow: reader?.flow,
+      aroundNode: observer?.aroundNode,
+    };
+  }
+
   function invoke(
     input: Input,
     { runId = crypto.randomUUID(), startAt, signal }: InvokeOptions<Name>,
-    onEvent: EventHandler<State> | undefined,
+    reader?: EventReader<State>,
   ): Promise<Result> {
     const run = runName(name, runId, "start");
     const first = startAt ?? plan.start;
@@ -225,16 +261,17 @@ export function definePipeline<
           `the nodes are ${quoted(plan.nodes.keys())}`,
       );
     }
-    return startRun(caller, input, run, first, { signal, onEvent });
+    return startRun(caller, input, run, first, makeCall(signal, reader));
   }
 
   function resume(
     runId: string,
     { signal, ...request }: ResumeOptions<Update<State, R, Reduced>>,
-    onEvent: EventHandler<State> | undefined,
+    reader?: EventReader<State>,
   ): Promise<Result> {
     const run = runName(name, runId, "resume");
-    return resumeRun(caller, store(caller, "resume a run"), run, request, { signal, onEvent });
+    const checkpointer = store(caller, "resume a run");
+    return resumeRun(caller, checkpointer, run, request, makeCall(signal, reader));
   }
 
   async function recover(
@@ -249,32 +286,31 @@ export function definePipeline<
     }
     checkRange(limit, 0, `limit of recover of pipeline "${name}"`);
     checkRange(concurrency, 1, `concurrency of recover of pipeline "${name}"`);
-    const { maxRecoveries = 5, onEvent } = options;
+    const { maxRecoveries = 5 } = options;
     const request = { limit, concurrency, maxRecoveries };
-    return await recoverRuns(caller, checkpointer, request, { signal, onEvent });
+    return await recoverRuns(caller, checkpointer, request, makeCall(signal));
   }
 
   return {
     name,
     recover,
     // deno-lint-ignore require-await -- misuse rejects, as every other error does
-    invoke: async (input, invokeOptions = {}) => invoke(input, invokeOptions, options.onEvent),
+    invoke: async (input, invokeOptions = {}) => invoke(input, invokeOptions),
     // deno-lint-ignore require-await -- misuse rejects, as every other error does
-    resume: async (runId, resumeOptions = {}) => resume(runId, resumeOptions, options.onEvent),
-    stream: ({ signal, ...request }) =>
-      eventStream<State>((onEvent, cancelled) => {
+    resume: async (runId, resumeOptions = {}) => resume(runId, resumeOptions),
+    stream({ signal, ...request }) {
+      checkEventStreamOptions(request, name);
+      checkStreamRequest(request, name);
+      return eventStream<State>((reader, cancelled) => {
         const both = {
           ...request,
           signal: signal === undefined ? cancelled : AbortSignal.any([signal, cancelled]),
         };
-        const tell: EventHandler<State> = (event) => {
-          emit(options.onEvent, event);
-          onEvent(event);
-        };
         return both.resume === undefined
-          ? invoke(both.input, both, tell)
-          : resume(both.resume, both, tell);
-      }),
+          ? invoke(both.input, both, reader)
+          : resume(both.resume, both, reader);
+      }, request);
+    },
     async *history(runId) {
       for await (const record of store(caller, "read a history").history(name, runId)) {
         yield historyEntry<State>(record);
@@ -294,6 +330,11 @@ function makeCaller<State extends object>(
   const { checkpointer, recursionLimit = 25, concurrency = 64, durability = "sync" } = options;
   const { leaseMs = 30_000, maxRecoveries = 5 } = options;
   refuseUnknownOptions(options, OPTIONS, `pipeline "${plan.name}"`);
+  const { onEvent, observe } = options;
+  for (const [option, value] of Object.entries({ onEvent, observe })) {
+    if (value === undefined || typeof value === "function") continue;
+    throw new TypeError(`Cannot define pipeline "${plan.name}": ${option} must be a function`);
+  }
   checkRange(recursionLimit, 1, `recursionLimit of pipeline "${plan.name}"`);
   checkRange(concurrency, 1, `concurrency of pipeline "${plan.name}"`);
   checkDurability(durability, plan.name);
@@ -310,6 +351,14 @@ function store<State extends object>(
   throw new TypeError(
     `Cannot ${what} of pipeline "${plan.name}": it has no checkpointer; pass one in the options ` +
       "of definePipeline",
+  );
+}
+
+function checkStreamRequest(request: { resume?: unknown; input?: unknown }, name: string): void {
+  if (request.resume === undefined ? "input" in request : request.input === undefined) return;
+  throw new TypeError(
+    `Cannot stream pipeline "${name}": pass either the input of a new run, or resume with the id of ` +
+      "a stored one",
   );
 }
 

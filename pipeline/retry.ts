@@ -50,14 +50,14 @@ export function isRetried(
   { attempts, retryOn }: RetryOptions,
   attempt: number,
   error: unknown,
-  what: string,
+  what: () => string,
 ): boolean {
   if (attempt >= attempts || isFinal(error)) return false;
   if (retryOn === undefined) return true;
   const answer = ask(retryOn, error, attempt, what);
   if (typeof answer === "boolean") return answer;
   throw new TypeError(
-    `Cannot retry ${what}: its retryOn answered with ${typeof answer}; it must answer with true or ` +
+    `Cannot retry ${what()}: its retryOn answered with ${typeof answer}; it must answer with true or ` +
       "false, at once",
     { cause: error },
   );
@@ -67,12 +67,13 @@ function ask(
   retryOn: (error: unknown, attempt: number) => unknown,
   error: unknown,
   attempt: number,
-  what: string,
+  what: () => string,
 ): unknown {
   try {
     return retryOn(error, attempt);
   } catch (thrown) {
-    const message = `Cannot retry ${what}: its retryOn threw, after attempt ${attempt} had failed`;
+    const message =
+      `Cannot retry ${what()}: its retryOn threw, after attempt ${attempt} had failed`;
     throw new AggregateError([error, thrown], message, { cause: thrown });
   }
 }

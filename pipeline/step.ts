@@ -80,7 +80,7 @@ async function runSideBySide<State extends object>(run: Run<State>): Promise<voi
         noteOutcome(run.step, index, outcome);
         if (left > 0 && outcome.status !== "failed") void progress.save(task.node);
       }
-      if (left > 0 && run.pace.isDue()) await run.pace.giveWay();
+      if (next < tasks.length && run.pace.isDue()) await run.pace.giveWay();
     }
   };
   await Promise.all(Array.from({ length: Math.min(run.concurrency, left) }, work));

@@ -4,12 +4,19 @@
  * @module
  */
 
-import { attemptsOf, limited, type NoteRetry } from "./attempt.ts";
+import { attemptsOf, callNode, firstAttempt, type NoteRetry } from "./attempt.ts";
 import type { ErrorRecord, FailureRecord } from "./checkpointer.ts";
-import { isPause, type MaybePromise, type NodeContext } from "./definition.ts";
+import {
+  type AroundNode,
+  isPause,
+  type MaybePromise,
+  type NodeContext,
+  type RetryOptions,
+} from "./definition.ts";
 import { encodeFields } from "./encoded_state.ts";
 import { label, quoted } from "./errors.ts";
 import { emit, type EventHandler } from "./events.ts";
+import { type Flow, roomOrEnd } from "./flow.ts";
 import { freezeState } from "./freeze.ts";
 import type { JsonObject } from "./json.ts";
 import type { Plan } from "./plan.ts";
@@ -64,6 +71,10 @@ export interface TaskRunner<State extends object> {
   readonly signal: AbortSignal;
   /** Is told what happens. */
   readonly onEvent: EventHandler<State> | undefined;
+  /** Holds back who tells more than the reader takes. */
+  readonly flow: Flow | undefined;
+  /** Is put around every attempt. */
+  readonly aroundNode: AroundNode | undefined;
 }
 
 /** How one task is run. */
@@ -72,10 +83,14 @@ export interface TaskMode {
   readonly isStored: boolean;
   /** Notes that an attempt failed and another one follows, if that is to be stored. */
   readonly noteRetry?: (failed: FailedAttempt) => Promise<void>;
+  /** Which attempt may tell events, if any is listened to. */
+  readonly telling?: { attempt: number };
 }
 
 const FINISHED: Outcome = { status: "finished" };
 const ABORTED: Outcome = { status: "aborted" };
+const TOLD = Promise.resolve();
+const tellNobody = () => TOLD;
 
 /**
  * Runs one task on a frozen state; whatever goes wrong in it is its outcome. There is no promise
@@ -102,7 +117,9 @@ async function toldOutcomeOf<State extends object>(
   const about = { runId: runner.runId, node: task.node, visit: task.visit };
   emit(runner.onEvent, { type: "taskStarted", ...about, attempt: first });
   const started = performance.now();
-  const outcome = await outcomeOf(runner, task, state, mode);
+  const telling = { attempt: first };
+  const outcome = await outcomeOf(runner, task, state, { ...mode, telling });
+  telling.attempt = 0;
   const durationMs = performance.now() - started;
   const end = { ...about, attempt: outcome.attempts ?? first, durationMs };
   if (outcome.status === "finished") {
@@ -125,8 +142,9 @@ function outcomeOf<State extends object>(
   try {
     const node = plannedNode(runner.plan, task.node);
     const view = viewOf(runner.plan, task, state);
-    if (node.retry !== undefined) return outcomeOfAttempts(runner, node, task, view, mode);
-    const returned = limited(node, view, contextOf(runner, node, task));
+    if (hasRetry(node)) return outcomeOfAttempts(runner, node, task, view, mode);
+    const context = contextOf(runner, node, task, mode, firstAttempt(task));
+    const returned = callNode(node, view, context, runner.aroundNode);
     return isThenable(returned)
       ? laterOutcome(runner, task.node, returned, mode)
       : toOutcome(runner, task.node, returned, mode);
@@ -150,30 +168,41 @@ async function laterOutcome<State extends object>(
 
 async function outcomeOfAttempts<State extends object>(
   runner: TaskRunner<State>,
-  node: PlannedNode<State>,
+  node: PlannedNode<State> & { readonly retry: RetryOptions },
   task: Task,
   view: State,
   mode: TaskMode,
 ): Promise<Outcome> {
-  const context = contextOf(runner, node, task);
-  let attempts = context.attempt;
+  const { node: name, visit, failed } = task;
+  const { runId, plan, signal } = runner;
+  let attempts = 1;
   const noteRetry: NoteRetry = async (failed, delayMs, error) => {
+    if (mode.telling !== undefined) mode.telling.attempt = 0;
     const { attempt } = failed;
-    const about = { runId: runner.runId, node: task.node, visit: task.visit, attempt };
-    emit(runner.onEvent, { type: "taskRetried", ...about, delayMs, error });
+    const event = { type: "taskRetried", runId, node: name, visit, attempt, error } as const;
+    emit(runner.onEvent, { ...event, delayMs });
     await mode.noteRetry?.(failed);
   };
-  const outcome = await laterOutcome(
-    runner,
-    task.node,
-    attemptsOf(node, view, context, {
-      failed: task.failed,
-      noteRetry,
-      onAttempt: (attempt) => attempts = attempt,
-    }),
-    mode,
-  );
+  const returned = attemptsOf({
+    retry: node.retry,
+    failed,
+    signal,
+    noteRetry,
+    what: () => `node "${name}" of ${label({ pipelineName: plan.name, runId })}`,
+    attempt(attempt) {
+      attempts = attempt;
+      const context = contextOf(runner, node, task, mode, attempt);
+      return callNode(node, view, context, runner.aroundNode);
+    },
+  });
+  const outcome = await laterOutcome(runner, name, returned, mode);
   return attempts === 1 ? outcome : { ...outcome, attempts };
+}
+
+function hasRetry<State>(
+  node: PlannedNode<State>,
+): node is PlannedNode<State> & { readonly retry: RetryOptions } {
+  return node.retry !== undefined;
 }
 
 function outcomeOfError<State extends object>(
@@ -192,22 +221,37 @@ function contextOf<State extends object>(
   runner: TaskRunner<State>,
   node: PlannedNode<State>,
   task: Task,
+  { telling }: TaskMode,
+  attempt: number,
 ): NodeContext {
+  const { runId, signal } = runner;
+  if (telling !== undefined) telling.attempt = attempt;
   const context: NodeContext = {
     pipelineName: runner.plan.name,
-    runId: runner.runId,
+    runId,
     node: task.node,
     visit: task.visit,
-    attempt: firstAttempt(task),
+    attempt,
     taskId: `${runner.taskIdPrefix}${node.taskIdPart}/${task.visit}`,
-    signal: runner.signal,
+    signal,
+    emit: telling === undefined ? tellNobody : teller(runner, task, telling, attempt),
   };
   const { failures } = task;
   return failures === undefined ? context : { ...context, failure: failures[0], failures };
 }
 
-function firstAttempt({ failed }: Task): number {
-  return failed === undefined ? 1 : failed.attempt + 1;
+/** Tells the custom events of one attempt, until another one begins or the task ends. */
+function teller<State extends object>(
+  { runId, onEvent, flow, signal }: TaskRunner<State>,
+  { node, visit }: Task,
+  telling: { readonly attempt: number },
+  attempt: number,
+): NodeContext["emit"] {
+  return (value) => {
+    if (telling.attempt !== attempt) return TOLD;
+    emit(onEvent, { type: "custom", runId, node, visit, attempt, value });
+    return flow === undefined ? TOLD : roomOrEnd(flow, signal);
+  };
 }
 
 /** Whether `await` would wait for a value: promises of any maker, and what imitates them. */

@@ -179,6 +179,39 @@ Deno.test("an option that a pipeline does not have is refused by name", () => {
   }
 });
 
+Deno.test("a handler or an observer that is no function is refused by name", () => {
+  for (const options of [{ onEvent: console }, { observe: {} }]) {
+    const { message } = assertThrows(() => define({}, options), TypeError);
+    for (const word of [...Object.keys(options), '"factory"', "function"]) {
+      assertStringIncludes(message, word);
+    }
+  }
+});
+
+Deno.test("a stream of neither an input nor a run, or of both, is refused by name", () => {
+  const pipeline = define({}, { checkpointer: new MemoryCheckpointer() });
+  for (const request of [{}, { input: {}, resume: "r" }, { runId: "r" }]) {
+    const { message } = assertThrows(() => pipeline.stream(untyped(request)), TypeError);
+    for (const word of ['"factory"', "input", "resume"]) assertStringIncludes(message, word);
+  }
+});
+
+Deno.test("options of a stream that make no sense are refused by name", () => {
+  const pipeline = define({});
+  const onCancel = untyped<"detach">("leave");
+  const { message } = assertThrows(() => pipeline.stream({ input: {}, onCancel }), TypeError);
+  for (const word of ['"factory"', '"leave"', '"cancel"', '"detach"']) {
+    assertStringIncludes(message, word);
+  }
+  for (const highWaterMark of [0, -1, NaN, untyped<number>("64")]) {
+    const { message } = assertThrows(
+      () => pipeline.stream({ input: {}, highWaterMark }),
+      RangeError,
+    );
+    for (const word of ['"factory"', "highWaterMark"]) assertStringIncludes(message, word);
+  }
+});
+
 Deno.test("options at the edge of their ranges are taken", () => {
   define({}, { recursionLimit: 1, concurrency: 1 });
   define({}, { recursionLimit: Infinity, concurrency: Infinity });

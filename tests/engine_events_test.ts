@@ -56,6 +56,8 @@ function shown(event: RunEvent): string {
       return `run ${event.resumed ? "resumed" : "started"}`;
     case "runEnded":
       return `run ${event.result.status}`;
+    case "runInterrupted":
+      return `run interrupted ${event.error}`;
     case "checkpointSaved":
       return `saved ${event.sequence} ${event.nodeId} ${event.status}`;
     case "taskRetried":
