@@ -144,7 +144,9 @@ function outcomeOf<State extends object>(
     const view = viewOf(runner.plan, task, state);
     if (hasRetry(node)) return outcomeOfAttempts(runner, node, task, view, mode);
     const context = contextOf(runner, node, task, mode, firstAttempt(task));
-    const returned = callNode(node, view, context, runner.aroundNode);
+    const { aroundNode } = runner;
+    const isPlain = node.timeoutMs === undefined && aroundNode === undefined;
+    const returned = isPlain ? node.run(view, context) : callNode(node, view, context, aroundNode);
     return isThenable(returned)
       ? laterOutcome(runner, task.node, returned, mode)
       : toOutcome(runner, task.node, returned, mode);
