@@ -54,13 +54,9 @@ export function startTask(
   { below, tasks }: CallSpans,
   event: EventOf<"taskStarted">,
 ): void {
-  const { runId, node, visit, attempt } = event;
-  const attributes = {
-    "firefly.run.id": runId,
-    "firefly.node": node,
-    "firefly.visit": visit,
-    "firefly.attempt": attempt,
-  };
+  const { runId, node, visit } = event;
+  // Each attribute is set once: Deno's spans keep what was set before beside what is set later.
+  const attributes = { "firefly.run.id": runId, "firefly.node": node, "firefly.visit": visit };
   tasks.set(taskKey(event), tracer.startSpan(`node ${node}`, { attributes }, below));
 }
 
