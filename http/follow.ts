@@ -10,6 +10,7 @@ import type { RunEvent } from "../pipeline/events.ts";
 import type { HistoryEntry } from "../pipeline/history.ts";
 import { checkRange } from "../pipeline/planned_node.ts";
 import type { RunResult } from "../pipeline/result.ts";
+import { wait } from "../pipeline/wait.ts";
 
 /** The part of a pipeline that is needed to follow its runs. */
 export interface FollowedPipeline<State> {
@@ -115,7 +116,7 @@ async function* storedEvents<State>(
       yield { type: "runEnded", runId, result: storedResult(runId, latest) };
       return;
     }
-    await delay(pollMs, signal);
+    await wait(pollMs, signal);
   }
 }
 
@@ -135,16 +136,4 @@ function storedResult<State>(runId: string, entry: HistoryEntry<State>): RunResu
     default:
       return { ...base, status: "completed" };
   }
-}
-
-/** Waits, and no longer than until the signal aborts. */
-function delay(ms: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const end = () => resolve();
-  const timer = setTimeout(end, ms);
-  signal.addEventListener("abort", end, { once: true });
-  return promise.finally(() => {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", end);
-  });
 }

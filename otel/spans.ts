@@ -14,7 +14,7 @@ import {
   type Tracer,
 } from "@opentelemetry/api";
 import type { RunEvent, TaskEvent } from "../pipeline/events.ts";
-import { errorRecord } from "../pipeline/task.ts";
+import { errorRecord } from "../pipeline/error_record.ts";
 
 /** The spans of one call that works on a run. */
 export interface CallSpans {

@@ -9,6 +9,7 @@ import type { AroundNode, NodeContext, RetryOptions } from "./definition.ts";
 import { NodeTimeoutError } from "./errors.ts";
 import { LONGEST_TIMER_MS, type PlannedNode } from "./planned_node.ts";
 import { delayLeft, type FailedAttempt, isRetried, retryDelay } from "./retry.ts";
+import { wait } from "./wait.ts";
 
 /** Notes that an attempt failed and another one follows; that one waits until it is noted. */
 export type NoteRetry = (failed: FailedAttempt, delayMs: number, error: unknown) => Promise<void>;
@@ -36,7 +37,7 @@ export interface Attempts {
  */
 export async function attemptsOf(task: Attempts): Promise<unknown> {
   const { retry, failed, signal } = task;
-  if (failed !== undefined) await delay(delayLeft(retry, failed), signal);
+  if (failed !== undefined) await waitForTurn(delayLeft(retry, failed), signal);
   for (let attempt = firstAttempt(task);; attempt++) {
     try {
       return await task.attempt(attempt);
@@ -45,7 +46,7 @@ export async function attemptsOf(task: Attempts): Promise<unknown> {
       const delayMs = retryDelay(retry, attempt);
       const since = performance.now();
       await task.noteRetry({ attempt, retryAt: timeIn(delayMs) }, delayMs, error);
-      await delay(Math.max(0, delayMs - (performance.now() - since)), signal);
+      await waitForTurn(delayMs - (performance.now() - since), signal);
     }
   }
 }
@@ -98,26 +99,8 @@ function timeIn(ms: number): string {
   return new Date(Math.min(Date.now() + ms, LATEST_MS)).toISOString();
 }
 
-/**
- * Waits, for a turn of the event loop at least, or throws the signal's reason as soon as that
- * aborts.
- */
-async function delay(ms: number, signal: AbortSignal): Promise<void> {
-  let left = ms;
-  do {
-    await shortDelay(Math.min(left, LONGEST_TIMER_MS), signal);
-    left -= LONGEST_TIMER_MS;
-  } while (left > 0);
-}
-
-function shortDelay(ms: number, signal: AbortSignal): Promise<void> {
+/** Waits for a turn of the event loop at least; throws the signal's reason if that aborts. */
+async function waitForTurn(ms: number, signal: AbortSignal): Promise<void> {
+  await wait(Math.max(0, ms), signal);
   signal.throwIfAborted();
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const stop = () => reject(signal.reason);
-  const timer = setTimeout(resolve, ms);
-  signal.addEventListener("abort", stop, { once: true });
-  return promise.finally(() => {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", stop);
-  });
 }

@@ -17,7 +17,7 @@ import { checkRange, refuseUnknownOptions } from "./planned_node.ts";
 import { recoverRuns, type Recovery } from "./recover.ts";
 import type { RunResult } from "./result.ts";
 import {
-  checkEventStreamOptions,
+  checkStreamRequest,
   type EventReader,
   eventStream,
   type EventStreamOptions,
@@ -299,7 +299,6 @@ export function definePipeline<
     // deno-lint-ignore require-await -- misuse rejects, as every other error does
     resume: async (runId, resumeOptions = {}) => resume(runId, resumeOptions),
     stream({ signal, ...request }) {
-      checkEventStreamOptions(request, name);
       checkStreamRequest(request, name);
       return eventStream<State>((reader, cancelled) => {
         const both = {
@@ -351,14 +350,6 @@ function store<State extends object>(
   throw new TypeError(
     `Cannot ${what} of pipeline "${plan.name}": it has no checkpointer; pass one in the options ` +
       "of definePipeline",
-  );
-}
-
-function checkStreamRequest(request: { resume?: unknown; input?: unknown }, name: string): void {
-  if (request.resume === undefined ? "input" in request : request.input === undefined) return;
-  throw new TypeError(
-    `Cannot stream pipeline "${name}": pass either the input of a new run, or resume with the id of ` +
-      "a stored one",
   );
 }
 

@@ -13,6 +13,7 @@ import type {
 } from "./checkpointer.ts";
 import type { Target } from "./edges.ts";
 import { encodeFields } from "./encoded_state.ts";
+import { errorRecord } from "./error_record.ts";
 import type { PendingPause } from "./errors.ts";
 import type { JsonObject } from "./json.ts";
 import type { Pace } from "./pace.ts";
@@ -20,7 +21,7 @@ import type { Recorder } from "./recorder.ts";
 import type { RunResult, TaskFailure } from "./result.ts";
 import type { FailedAttempt } from "./retry.ts";
 import { listTasks, setTask, type TaskList, withoutOutcome } from "./task_list.ts";
-import { errorRecord, type Outcome, type Task, type TaskRunner } from "./task.ts";
+import type { Outcome, Task, TaskRunner } from "./task.ts";
 
 /** A run that is being worked on. Only the loop changes it. */
 export interface Run<State extends object> {

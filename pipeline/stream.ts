@@ -33,13 +33,22 @@ export interface EventReader<State> {
 /**
  * Looks at what callers without a compiler may pass.
  *
- * @throws {TypeError} If `onCancel` is unknown.
+ * @throws {TypeError} If it names neither an input nor a run to resume, or both, or `onCancel` is
+ * unknown.
  * @throws {RangeError} If `highWaterMark` is no number of at least 1.
  */
-export function checkEventStreamOptions(
-  { onCancel = "cancel", highWaterMark = 1 }: EventStreamOptions,
+export function checkStreamRequest(
+  request: EventStreamOptions & { readonly input?: unknown; readonly resume?: unknown },
   pipelineName: string,
 ): void {
+  const { onCancel = "cancel", highWaterMark = 1, input, resume } = request;
+  const isClear = resume === undefined ? "input" in request : input === undefined;
+  if (!isClear) {
+    throw new TypeError(
+      `Cannot stream pipeline "${pipelineName}": pass either the input of a new run, or resume with ` +
+        "the id of a stored one",
+    );
+  }
   checkRange(highWaterMark, 1, `highWaterMark of stream of pipeline "${pipelineName}"`);
   if (onCancel === "cancel" || onCancel === "detach") return;
   throw new TypeError(

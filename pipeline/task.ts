@@ -6,19 +6,15 @@
 
 import { attemptsOf, callNode, firstAttempt, type NoteRetry } from "./attempt.ts";
 import type { ErrorRecord, FailureRecord } from "./checkpointer.ts";
-import {
-  type AroundNode,
-  isPause,
-  type MaybePromise,
-  type NodeContext,
-  type RetryOptions,
-} from "./definition.ts";
+import { type AroundNode, isPause, type MaybePromise, type RetryOptions } from "./definition.ts";
 import { encodeFields } from "./encoded_state.ts";
+import { errorRecord } from "./error_record.ts";
 import { label, quoted } from "./errors.ts";
 import { emit, type EventHandler } from "./events.ts";
-import { type Flow, roomOrEnd } from "./flow.ts";
+import type { Flow } from "./flow.ts";
 import { freezeState } from "./freeze.ts";
 import type { JsonObject } from "./json.ts";
+import { contextOf } from "./node_context.ts";
 import type { Plan } from "./plan.ts";
 import type { PlannedNode } from "./planned_node.ts";
 import type { FailedAttempt } from "./retry.ts";
@@ -89,8 +85,6 @@ export interface TaskMode {
 
 const FINISHED: Outcome = { status: "finished" };
 const ABORTED: Outcome = { status: "aborted" };
-const TOLD = Promise.resolve();
-const tellNobody = () => TOLD;
 
 /**
  * Runs one task on a frozen state; whatever goes wrong in it is its outcome. There is no promise
@@ -219,43 +213,6 @@ function outcomeOfError<State extends object>(
     : { status: "failed", error };
 }
 
-function contextOf<State extends object>(
-  runner: TaskRunner<State>,
-  node: PlannedNode<State>,
-  task: Task,
-  { telling }: TaskMode,
-  attempt: number,
-): NodeContext {
-  const { runId, signal } = runner;
-  if (telling !== undefined) telling.attempt = attempt;
-  const context: NodeContext = {
-    pipelineName: runner.plan.name,
-    runId,
-    node: task.node,
-    visit: task.visit,
-    attempt,
-    taskId: `${runner.taskIdPrefix}${node.taskIdPart}/${task.visit}`,
-    signal,
-    emit: telling === undefined ? tellNobody : teller(runner, task, telling, attempt),
-  };
-  const { failures } = task;
-  return failures === undefined ? context : { ...context, failure: failures[0], failures };
-}
-
-/** Tells the custom events of one attempt, until another one begins or the task ends. */
-function teller<State extends object>(
-  { runId, onEvent, flow, signal }: TaskRunner<State>,
-  { node, visit }: Task,
-  telling: { readonly attempt: number },
-  attempt: number,
-): NodeContext["emit"] {
-  return (value) => {
-    if (telling.attempt !== attempt) return TOLD;
-    emit(onEvent, { type: "custom", runId, node, visit, attempt, value });
-    return flow === undefined ? TOLD : roomOrEnd(flow, signal);
-  };
-}
-
 /** Whether `await` would wait for a value: promises of any maker, and what imitates them. */
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   const mayBe = (typeof value === "object" && value !== null) || typeof value === "function";
@@ -320,20 +277,5 @@ export function checkFields<State extends object>(
     throw new TypeError(
       `Cannot use ${what}: the state has no field "${field}"; its fields are ${quoted(fields)}`,
     );
-  }
-}
-
-/** A thrown value as plain data, for the record. */
-export function errorRecord(error: unknown): ErrorRecord {
-  if (!(error instanceof Error)) return { name: typeof error, message: textOf(error) };
-  const { name, message, stack } = error;
-  return stack === undefined ? { name, message } : { name, message, stack };
-}
-
-function textOf(value: unknown): string {
-  try {
-    return String(value);
-  } catch {
-    return "a value that has no text";
   }
 }
