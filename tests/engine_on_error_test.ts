@@ -300,14 +300,19 @@ Deno.test("a failed visit counts: the next one of its node is another task", asy
 
 Deno.test("a cancelled task is no failure, and does not go to onError", async () => {
   const control = new AbortController();
+  const visits: number[] = [];
   const pipeline = payment({
-    charge: (_state, { signal }) => {
+    charge: (_state, { signal, visit }) => {
+      visits.push(visit);
       control.abort("enough");
       signal.throwIfAborted();
     },
     checkpointer: watch(),
   });
-  expectStatus(await pipeline.invoke({}, { signal: control.signal }), "cancelled");
+  const { signal } = control;
+  expectStatus(await pipeline.invoke({}, { runId: "r", signal }), "cancelled");
+  const { state } = expectStatus(await pipeline.resume("r"), "completed");
+  assertEquals([visits, state.log], [[1, 1], ["shipped"]]);
 });
 
 Deno.test("a run whose handler is gone fails by name, until it is back", async () => {

@@ -207,9 +207,13 @@ Deno.test("a reader that cancels while the run waits for it cancels the run", as
 Deno.test("a signal cancels a run that waits for its reader", async () => {
   const control = new AbortController();
   const { signal } = control;
-  const stream = cycle(50).stream({ input: { count: 0 }, highWaterMark: 1, signal });
+  const checkpointer = new MemoryCheckpointer();
+  const pipeline = cycle(50, { checkpointer });
+  const stream = pipeline.stream({ input: { count: 0 }, runId: "r", highWaterMark: 1, signal });
   await aWhile();
   control.abort("enough");
+  await aWhile();
+  assertEquals((await checkpointer.loadLatest("cycle", "r"))?.status, "cancelled");
   assertEquals((await resultOf(stream)).status, "cancelled");
 });
 
@@ -280,16 +284,19 @@ Deno.test("who awaits emit waits for the reader, and for nobody where there is n
 
 Deno.test("a node that waits for the reader goes on when its run is cancelled", async () => {
   const control = new AbortController();
-  const waiting = cycle(1, {}, async ({ emit, signal }) => {
+  const checkpointer = new MemoryCheckpointer();
+  const waiting = cycle(1, { checkpointer }, async ({ emit, signal }) => {
     for (;;) {
       await emit("more");
       signal.throwIfAborted();
     }
   });
   const { signal } = control;
-  const stream = waiting.stream({ input: { count: 0 }, highWaterMark: 2, signal });
+  const stream = waiting.stream({ input: { count: 0 }, runId: "r", highWaterMark: 4, signal });
   await aWhile();
   control.abort("enough");
+  await aWhile();
+  assertEquals((await checkpointer.loadLatest("cycle", "r"))?.status, "cancelled");
   assertEquals((await resultOf(stream)).status, "cancelled");
 });
 
