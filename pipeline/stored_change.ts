@@ -37,6 +37,7 @@ export interface StoredChange {
   readonly steps?: number;
   readonly pending_edges?: CheckpointRecord["pendingEdges"];
   readonly failures?: CheckpointRecord["failures"];
+  readonly attempts?: CheckpointRecord["attempts"];
   readonly resume?: CheckpointRecord["resume"];
   readonly recoveries?: number;
   readonly set?: JsonObject;
@@ -78,6 +79,7 @@ export function toStoredChange(
     steps: unless(record.steps === before.steps + 1, record.steps),
     pending_edges: unlessEmpty(record.pendingEdges),
     failures: unlessEmpty(record.failures),
+    attempts: record.attempts,
     resume: record.resume,
     recoveries: record.recoveries,
     set: unless(isEmpty(change.set), change.set),
@@ -220,6 +222,7 @@ function headOf(
     pendingEdges: change.pending_edges ?? [],
     steps,
     failures: change.failures ?? [],
+    attempts: change.attempts,
     resume: change.resume,
     writer,
     savedAt: change.saved_at ?? timeAfter(savedAt, change.after_ms ?? 0),
@@ -254,15 +257,17 @@ function fromStoredTask(task: StoredTask): TaskRecord {
   return "status" in task ? task : { ...task, status: "pending" };
 }
 
-function outcomeOf(task: TaskOutcomeRecord): TaskOutcomeRecord {
-  switch (task.status) {
-    case "finished":
-      return { status: "finished", update: task.update, rejected: task.rejected };
-    case "paused":
-      return { status: "paused", reason: task.reason, pause: task.pause, entry: task.entry };
-    case "pending":
-      return { status: "pending", reentry: task.reentry };
-  }
+function outcomeOf(task: TaskRecord): TaskOutcomeRecord {
+  const {
+    node: _node,
+    visit: _visit,
+    begunAs: _begunAs,
+    payload: _payload,
+    answer: _answer,
+    failures: _failures,
+    ...outcome
+  } = task;
+  return outcome;
 }
 
 function unless<T>(condition: boolean, value: T): T | undefined {
