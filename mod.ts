@@ -55,9 +55,11 @@ export {
   type RunStatus,
   type RunSummary,
   type TaskRecord,
+  type VisitAttempts,
 } from "./pipeline/checkpointer.ts";
 export { StateSerializationError } from "./pipeline/codec.ts";
 export {
+  type AroundNode,
   type Edge,
   type EdgeContext,
   END,
@@ -101,9 +103,9 @@ export {
   StalePauseError,
   UnknownNodeError,
 } from "./pipeline/errors.ts";
-export type { EventHandler, RunEvent, TaskEvent } from "./pipeline/events.ts";
+export type { EventHandler, RunEvent, RunObserver, TaskEvent } from "./pipeline/events.ts";
 export type { CheckpointHead } from "./pipeline/record_fold.ts";
-export type { HistoryEntry } from "./pipeline/history.ts";
+export type { HistoryEntry, HistoryTask } from "./pipeline/history.ts";
 export type { Json, JsonObject } from "./pipeline/json.ts";
 export {
   type Pause,
@@ -137,6 +139,7 @@ export {
   type StandardSchema,
   unchecked,
 } from "./pipeline/schema.ts";
+export { type EventStreamOptions, resultOf } from "./pipeline/stream.ts";
 export { SubPipelineError, type SubPipelinePause } from "./pipeline/run_inside.ts";
 export { subPipeline, type SubPipelineOptions, type UpdateValue } from "./pipeline/sub_pipeline.ts";
 export type { Topology, TopologyEdge } from "./pipeline/topology.ts";

@@ -1,67 +1,106 @@
 /**
- * One task's attempts: a node's function called once, or again after it threw, each within its
+ * One task's attempts: a node's function called once, or again after it failed, each within its
  * time limit.
  *
  * @module
  */
 
-import type { NodeContext, RetryOptions } from "./definition.ts";
+import type { AroundNode, NodeContext, RetryOptions } from "./definition.ts";
 import { NodeTimeoutError } from "./errors.ts";
 import { LONGEST_TIMER_MS, type PlannedNode } from "./planned_node.ts";
+import { delayLeft, type FailedAttempt, isRetried, retryDelay } from "./retry.ts";
+import { wait } from "./wait.ts";
+
+/** Notes that an attempt failed and another one follows; that one waits until it is noted. */
+export type NoteRetry = (failed: FailedAttempt, delayMs: number, error: unknown) => Promise<void>;
+
+/** The attempts of one task. */
+export interface Attempts {
+  /** How often, and when. */
+  readonly retry: RetryOptions;
+  /** Those that failed before the run was loaded. */
+  readonly failed?: FailedAttempt;
+  /** Makes one. */
+  readonly attempt: (attempt: number) => unknown;
+  /** Notes one that failed. */
+  readonly noteRetry: NoteRetry;
+  /** Ends the wait for the next one. */
+  readonly signal: AbortSignal;
+  /** Names the task for an error. */
+  readonly what: () => string;
+}
 
 /**
- * Calls a node that has options until an attempt succeeds or none is left.
+ * Makes attempts until one succeeds or none is left.
  *
  * @throws What the last attempt threw, or the reason of the signal when that aborts.
  */
-export async function attempts<State>(
+export async function attemptsOf(task: Attempts): Promise<unknown> {
+  const { retry, failed, signal } = task;
+  if (failed !== undefined) await waitForTurn(delayLeft(retry, failed), signal);
+  for (let attempt = firstAttempt(task);; attempt++) {
+    try {
+      return await task.attempt(attempt);
+    } catch (error) {
+      if (signal.aborted || !isRetried(retry, attempt, error, task.what)) throw error;
+      const delayMs = retryDelay(retry, attempt);
+      const since = performance.now();
+      await task.noteRetry({ attempt, retryAt: timeIn(delayMs) }, delayMs, error);
+      await waitForTurn(delayMs - (performance.now() - since), signal);
+    }
+  }
+}
+
+/** The number of the first attempt that is made in this call. */
+export function firstAttempt({ failed }: { readonly failed?: FailedAttempt }): number {
+  return failed === undefined ? 1 : failed.attempt + 1;
+}
+
+/** Calls a node once, within its time limit where it has one. */
+export function callNode<State>(
   node: PlannedNode<State>,
   state: State,
   context: NodeContext,
-  onRetry: (attempt: number, error: unknown) => void,
-): Promise<unknown> {
-  const { attempts, delayMs = 0 }: RetryOptions = node.retry ?? { attempts: 1 };
-  for (let attempt = 1;; attempt++) {
-    try {
-      return await withinTime(node, state, { ...context, attempt });
-    } catch (error) {
-      if (attempt >= attempts || context.signal.aborted) throw error;
-      onRetry(attempt, error);
-      await delay(delayMs, context.signal);
-    }
-  }
+  around: AroundNode | undefined,
+): unknown {
+  if (node.timeoutMs !== undefined) return withinTime(node, state, context, around);
+  return around === undefined
+    ? node.run(state, context)
+    : around(context, () => node.run(state, context));
 }
 
 async function withinTime<State>(
   node: PlannedNode<State>,
   state: State,
   context: NodeContext,
+  around: AroundNode | undefined,
 ): Promise<unknown> {
-  const { timeoutMs } = node;
-  if (timeoutMs === undefined) return await node.run(state, context);
+  const { timeoutMs = LONGEST_TIMER_MS, ...unlimited } = node;
   const timeout = new AbortController();
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
     const error = new NodeTimeoutError(context, node.name, timeoutMs);
-    timeout.abort(error);
+    // Before the signal: a node that rejects as soon as it aborts must not hide why.
     late.reject(error);
+    timeout.abort(error);
   }, timeoutMs);
   const signal = AbortSignal.any([context.signal, timeout.signal]);
   try {
-    return await Promise.race([node.run(state, { ...context, signal }), late.promise]);
+    const answer = callNode(unlimited, state, { ...context, signal }, around);
+    return await Promise.race([answer, late.promise]);
   } finally {
     clearTimeout(timer);
   }
 }
 
-/** Waits, or throws the signal's reason as soon as that aborts. */
-function delay(ms: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const stop = () => reject(signal.reason);
-  const timer = setTimeout(resolve, Math.min(ms, LONGEST_TIMER_MS));
-  signal.addEventListener("abort", stop, { once: true });
-  return promise.finally(() => {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", stop);
-  });
+/** The wall clock's time in so many milliseconds, as far as a date can tell it. */
+function timeIn(ms: number): string {
+  const LATEST_MS = 8.64e15;
+  return new Date(Math.min(Date.now() + ms, LATEST_MS)).toISOString();
+}
+
+/** Waits for a turn of the event loop at least; throws the signal's reason if that aborts. */
+async function waitForTurn(ms: number, signal: AbortSignal): Promise<void> {
+  await wait(Math.max(0, ms), signal);
+  signal.throwIfAborted();
 }

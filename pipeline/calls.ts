@@ -12,6 +12,7 @@ import {
 } from "./checkpointer.ts";
 import { acceptAnswer } from "./approval.ts";
 import { copyData } from "./copy.ts";
+import type { AroundNode } from "./definition.ts";
 import type { Durability } from "./durability.ts";
 import { encodeFields } from "./encoded_state.ts";
 import {
@@ -23,6 +24,7 @@ import {
   StalePauseError,
 } from "./errors.ts";
 import { emit, type EventHandler } from "./events.ts";
+import { type Flow, heldBack } from "./flow.ts";
 import { deepFreeze, freezeState } from "./freeze.ts";
 import { isAlive, keepingLease } from "./lease.ts";
 import { fail, followEdges, pausedResult, runSteps, statusOf } from "./loop.ts";
@@ -79,6 +81,10 @@ export interface Call<State> {
   readonly signal?: AbortSignal;
   /** Is told what happens. */
   readonly onEvent?: EventHandler<State>;
+  /** Holds the run back for who reads its events. */
+  readonly flow?: Flow;
+  /** Is put around every attempt of a node. */
+  readonly aroundNode?: AroundNode;
 }
 
 /** Starts a run: saves it, then takes its steps. */
@@ -244,7 +250,7 @@ function updated<State extends object>(
 export function makeRun<State extends object>(
   caller: Caller<State>,
   name: RunName,
-  { onEvent }: Call<State>,
+  { onEvent, flow, aroundNode }: Call<State>,
   from: {
     readonly state: State;
     readonly checkpointer: Checkpointer | undefined;
@@ -264,11 +270,20 @@ export function makeRun<State extends object>(
   const host = makeHost(checkpointer, recorder, drained.signal);
   const { signal } = control;
   return {
-    runner: { plan, runId, taskIdPrefix: taskIdPrefix(name), signal, onEvent, host },
+    runner: {
+      plan,
+      runId,
+      taskIdPrefix: taskIdPrefix(name),
+      signal,
+      onEvent,
+      flow,
+      aroundNode,
+      host,
+    },
     recorder,
     control,
     draining: drained.signal,
-    pace: makePace(),
+    pace: flow === undefined ? makePace() : heldBack(makePace(), flow, signal),
     recursionLimit,
     concurrency,
     state,
@@ -301,6 +316,7 @@ export async function working<State extends object>(
   } catch (error) {
     // What finished before is worth keeping, if it can be kept.
     await settleRun(run).catch(() => {});
+    emit(onEvent, { type: "runInterrupted", runId, error });
     throw error;
   } finally {
     signal?.removeEventListener("abort", abort);

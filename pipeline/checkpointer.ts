@@ -36,12 +36,21 @@ export type TaskRecord =
     readonly payload?: JsonObject;
     /** The encoded answer that came with the approval which led to it. */
     readonly answer?: Json;
+    /** What failed, where the node is the `onError` of it. */
+    readonly failures?: readonly FailureRecord[];
+    /**
+     * The number of the last attempt that ended: it failed and another one follows, or it was not
+     * the first one.
+     */
+    readonly attempt?: number;
   }
   & (
     | {
       readonly status: "pending";
       /** The answer to its pause that sent it back into its node. */
       readonly reentry?: ReentryRecord;
+      /** When the next attempt is due by the writer's clock, ISO 8601 in UTC. */
+      readonly retryAt?: string;
     }
     | {
       readonly status: "finished";
@@ -58,6 +67,12 @@ export type TaskRecord =
       readonly pause?: PauseDetails;
       /** Set if the pause re-enters its node: 1 where it was the first entry that paused. */
       readonly entry?: number;
+    }
+    | {
+      /** It failed, and the run goes on at its node's `onError`. */
+      readonly status: "failed";
+      /** What was thrown. */
+      readonly error: ErrorRecord;
     }
   );
 
@@ -79,6 +94,16 @@ export interface ReentryRecord {
   readonly answer?: Json;
 }
 
+/** A visit that ended, and how many attempts it took. */
+export interface VisitAttempts {
+  /** The node. */
+  readonly node: string;
+  /** Which visit of the node it was. */
+  readonly visit: number;
+  /** Attempts in all, the last one included. */
+  readonly attempts: number;
+}
+
 /**
  * A finished visit, already folded into the state, whose edge has not been asked yet; or the pause of
  * a task that is not finished, because the answer sends it back into its node.
@@ -96,6 +121,8 @@ export interface PendingEdge {
   readonly answer?: Json;
   /** Whether the pause was rejected: the run goes on at the edge's `rejected` target. */
   readonly rejected?: boolean;
+  /** What it failed with: its node's `onError` follows, in the place of its edge. */
+  readonly error?: ErrorRecord;
 }
 
 /** What a node says of its pause besides the reason. */
@@ -171,7 +198,10 @@ export interface CheckpointRecord {
   readonly nodeId: string;
   /** The encoded state, one property a field. */
   readonly state: JsonObject;
-  /** The node of every finished visit, in the order in which the updates were folded. */
+  /**
+   * The node of every finished visit, in the order in which the updates were folded. A visit whose
+   * failure went to its node's `onError` is one of them.
+   */
   readonly completedNodes: readonly string[];
   /** What the run is doing. */
   readonly status: RunStatus;
@@ -187,6 +217,8 @@ export interface CheckpointRecord {
   readonly steps: number;
   /** Why the run stands at `failed`; empty otherwise. */
   readonly failures: readonly FailureRecord[];
+  /** The visits that ended with this checkpoint and took more than one attempt. */
+  readonly attempts?: readonly VisitAttempts[];
   /** Set on the checkpoint with which a call went on with the run. */
   readonly resume?: ResumeRecord;
   /** Set on the first checkpoint of a fork. */
@@ -233,8 +265,8 @@ export interface CheckpointChange {
   /** Whether these take the place of those before, because nodes were renamed. */
   readonly replacesCompletedNodes?: boolean;
   /**
-   * The tasks: all of them anew, or only those of the same step that finished, by index. These keep
-   * their node, visit and payload.
+   * The tasks: all of them anew, or only those of the same step of which something came, by index.
+   * These keep their node, visit, payload and failures.
    */
   readonly tasks:
     | { readonly all: readonly TaskRecord[] }

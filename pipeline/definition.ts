@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { FailureRecord } from "./checkpointer.ts";
 import type { PendingPause } from "./errors.ts";
 import type { Pause, PauseAnswer, Rejection } from "./pause.ts";
 import type { StandardSchema } from "./schema.ts";
@@ -102,7 +103,10 @@ export interface NodeContext {
   readonly node: string;
   /** 1 on the node's first visit in this run, 2 on the next. */
   readonly visit: number;
-  /** 1 on the first try of this task in this call, 2 on the next. */
+  /**
+   * 1 on the first try of this task, 2 on the next; it counts on where a crash came in between, and
+   * begins again where a run that had failed is resumed.
+   */
   readonly attempt: number;
   /** The same on every try of this task, across retries and resumes: an idempotency key. */
   readonly taskId: string;
@@ -112,6 +116,21 @@ export interface NodeContext {
   readonly answer?: unknown;
   /** What was said to the pause that this task made, where that re-entered the node. */
   readonly reentry?: PauseAnswer;
+  /**
+   * Tells a `custom` event to whoever watches the run. It is not stored, and what an attempt tells
+   * after it ended is dropped.
+   *
+   * @returns Resolves when the reader of the run's stream has room for more: who tells much, awaits
+   * it, or what was told piles up in memory where the reader is slow.
+   */
+  readonly emit: (value: unknown) => Promise<void>;
+  /**
+   * What failed, where the run came to this node as the `onError` of another one; of several, the
+   * first in task order. It is plain data, before a crash as well as after it.
+   */
+  readonly failure?: FailureRecord;
+  /** All that failed, the first one included. */
+  readonly failures?: readonly FailureRecord[];
 }
 
 /** What an edge is told besides the state. */
@@ -119,6 +138,13 @@ export interface EdgeContext {
   /** The answer that came with the approval of its node's pause, if one did. */
   readonly answer?: unknown;
 }
+
+/**
+ * Is put around the calls of nodes: calls `work` once, and returns what that returns.
+ *
+ * @param context What the node is told.
+ */
+export type AroundNode = <T>(context: NodeContext, work: () => T) => T;
 
 /** A value, or the promise of one. */
 export type MaybePromise<T> = T | Promise<T>;
@@ -129,31 +155,63 @@ export type NodeFunction<State, U> = (
   context: NodeContext,
 ) => MaybePromise<U | Pause | Rejection | void>;
 
-/** How often a node that threw is tried again before its run fails. */
+/**
+ * How often, and when, a node that threw or took too long is tried again before it counts as
+ * failed. After attempt `n` the next one is due in `min(maxDelayMs, delayMs * factor ** (n - 1))`
+ * milliseconds, less what `jitter` takes off. With a checkpointer the wait survives a crash.
+ */
 export interface RetryOptions {
   /** Tries in all, the first one included. */
   readonly attempts: number;
-  /** Time between two tries in milliseconds. Default 0. */
+  /** Time between the first try and the second one in milliseconds. Default 0. */
   readonly delayMs?: number;
+  /** How many times longer each wait is than the one before. Default 2. */
+  readonly factor?: number;
+  /** Longest wait in milliseconds. Default: no limit. */
+  readonly maxDelayMs?: number;
+  /**
+   * The largest share of each wait, from 0 to 1, that chance takes off, so that what failed together
+   * is not tried again together. Default 0.
+   */
+  readonly jitter?: number;
+  /**
+   * Tells whether another try makes sense, where one is left. It is not asked about an `AbortError`,
+   * nor about what a schema or the store's form of the state refused: these are never tried again.
+   *
+   * @param error What the attempt threw; a `NodeTimeoutError` if it took too long.
+   * @param attempt The number of the attempt that failed: 1 for the first.
+   */
+  readonly retryOn?: (error: unknown, attempt: number) => boolean;
 }
 
 /** A node with options. */
-export interface NodeOptions<State, U> {
+export interface NodeOptions<State, U, Name extends string = never> {
   /** The work of the node. */
   readonly run: NodeFunction<State, U>;
   /** Tries a node that threw again; without it there is one try. */
   readonly retry?: RetryOptions;
-  /** Longest time of one attempt in milliseconds; its signal aborts and the attempt fails. */
+  /**
+   * Longest time of one attempt in milliseconds: then its signal aborts, the attempt fails with a
+   * `NodeTimeoutError`, and what the node still answers is dropped.
+   */
   readonly timeoutMs?: number;
   /**
    * The shape of the answer that approves this node's pauses: any Standard Schema, or a function that
    * tells it for a pause.
    */
   readonly answer?: StandardSchema | ((pause: PendingPause) => StandardSchema | undefined);
+  /**
+   * Where the run goes on when the node's last attempt failed: at that node, whose context has the
+   * `failure`. The visit then counts as completed, without an update. Default `"fail"`: the run
+   * fails. Where another task of the same step fails without it, the run fails all the same.
+   */
+  readonly onError?: "fail" | Name;
 }
 
 /** A node: a function, or one with options. */
-export type Node<State, U> = NodeFunction<State, U> | NodeOptions<State, U>;
+export type Node<State, U, Name extends string = never> =
+  | NodeFunction<State, U>
+  | NodeOptions<State, U, Name>;
 
 /** One or many. */
 export type OneOrMany<T> = T | readonly T[];
@@ -220,7 +278,9 @@ export interface PipelineDefinition<
   /** How updates are folded into fields; a field without a reducer is replaced. */
   readonly reducers?: R & { readonly [Field in Reduced]: unknown };
   /** The nodes by name. */
-  readonly nodes: { readonly [Key in Name]: Node<State, Update<State, R, Reduced>> };
+  readonly nodes: {
+    readonly [Key in Name]: Node<State, Update<State, R, Reduced>, NoInfer<Name>>;
+  };
   /** The node that runs first. */
   readonly start: NoInfer<Name>;
   /** What follows each node, one entry a node. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { PendingEdge } from "./checkpointer.ts";
+import type { FailureRecord, PendingEdge } from "./checkpointer.ts";
 import { decode } from "./codec.ts";
 import { type EdgeContext, END, isSend, type Send } from "./definition.ts";
 import { quoted } from "./errors.ts";
@@ -20,6 +20,8 @@ export interface Target {
   readonly storedPayload?: JsonObject;
   /** The encoded answer that came with the approval which led to it. */
   readonly answer?: Json;
+  /** What failed, where the node is the `onError` of it. */
+  readonly failures?: readonly FailureRecord[];
 }
 
 /** Looks at the target of a `send`, and makes it ready to be stored; throws if it cannot be. */

@@ -47,6 +47,7 @@ function updateOf(outcome: Outcome | undefined): object | undefined {
 
 function pendingEdge(task: Task, outcome: Outcome | undefined): PendingEdge {
   const { node, visit } = task;
+  if (outcome?.status === "handled") return { node, visit, error: outcome.record };
   if (outcome?.status === "paused") {
     const { reason, pause } = outcome;
     return { node, visit, pause: { id: taskPauseId(task), reason, ...pause } };

@@ -11,11 +11,18 @@ import type {
   ResumeRecord,
   RunStatus,
   TaskRecord,
+  VisitAttempts,
 } from "./checkpointer.ts";
 import { decode } from "./codec.ts";
 import type { PendingPause } from "./errors.ts";
 import { restoreState } from "./restore.ts";
 import { pausesOf } from "./run.ts";
+
+/** A task of a step, as the history shows it. */
+export interface HistoryTask extends Pick<TaskRecord, "node" | "visit" | "status" | "attempt"> {
+  /** When its next attempt was due, where it waited for one, ISO 8601 in UTC. */
+  readonly retryAt?: string;
+}
 
 /** One checkpoint of a run, its state decoded. */
 export interface HistoryEntry<State> {
@@ -32,11 +39,13 @@ export interface HistoryEntry<State> {
   /** The node of every visit that had finished. */
   readonly completedNodes: readonly string[];
   /** The tasks of the step that came next, or was under way. */
-  readonly tasks: readonly Pick<TaskRecord, "node" | "visit" | "status">[];
+  readonly tasks: readonly HistoryTask[];
   /** What waited for an approval. */
   readonly pauses: readonly PendingPause[];
   /** Why the run failed there. */
   readonly failures: readonly FailureRecord[];
+  /** The visits that ended there and took more than one attempt. */
+  readonly attempts: readonly VisitAttempts[];
   /**
    * Milliseconds since the checkpoint before this one, by the clocks of those who saved them: how long
    * the step took that it records, or how long the run stood still. Absent on the oldest one.
@@ -77,15 +86,23 @@ function historyEntry<State extends object>(
     version: record.pipelineVersion ?? 1,
     state: restoreState<State>(record),
     completedNodes: record.completedNodes,
-    tasks: record.tasks.map(({ node, visit, status }) => ({ node, visit, status })),
+    tasks: record.tasks.map(historyTask),
     pauses: pausesOf(record.pendingEdges),
     failures: record.failures,
+    attempts: record.attempts ?? [],
     durationMs: older && Date.parse(record.savedAt) - Date.parse(older.savedAt),
     forkedFrom: record.forkedFrom,
     resume: record.resume && resumeEntry(record.resume),
     writer: record.writer,
     savedAt: record.savedAt,
   };
+}
+
+function historyTask(task: TaskRecord): HistoryTask {
+  const { node, visit, status, attempt } = task;
+  if (attempt === undefined) return { node, visit, status };
+  if (task.status !== "pending") return { node, visit, status, attempt };
+  return { node, visit, status, attempt, retryAt: task.retryAt };
 }
 
 function resumeEntry(

@@ -4,15 +4,14 @@
  * @module
  */
 
-import type { Caller } from "./calls.ts";
-import type { EventHandler } from "./events.ts";
+import type { Call, Caller } from "./calls.ts";
 
 /** A pipeline without its calls. */
 export interface Inner<State extends object> {
   /** What all of its calls share. */
   readonly caller: Caller<State>;
-  /** Is told what happens in all of its runs. */
-  readonly onEvent: EventHandler<State> | undefined;
+  /** What a call brings that the signal cancels, with what watches all of its runs. */
+  readonly makeCall: (signal: AbortSignal) => Call<State>;
 }
 
 const inners = new WeakMap<object, unknown>();

@@ -11,6 +11,7 @@ import { type AcceptSend, nextTargets, RouteError, type Target } from "./edges.t
 import { encodeFields } from "./encoded_state.ts";
 import { label, RecursionLimitError } from "./errors.ts";
 import { foldStep } from "./fold_step.ts";
+import { isFailed, targetsWithFailures } from "./on_error.ts";
 import { checkFields } from "./outcome.ts";
 import { CANCEL_NODE_ID, DRAIN_NODE_ID } from "./planned_node.ts";
 import { isWaiting, waitingPauses } from "./reentry.ts";
@@ -41,10 +42,10 @@ const NO_EDGES: readonly PendingEdge[] = [];
  */
 export async function runSteps<State extends object>(run: Run<State>): Promise<RunResult<State>> {
   while (run.step.tasks.length > 0) {
+    if (run.pace.isDue()) await run.pace.giveWay();
     const taken = takeStep(run);
     const result = taken instanceof Promise ? await taken : taken;
     if (result !== undefined) return result;
-    if (run.pace.isDue()) await run.pace.giveWay();
   }
   return { ...resultBase(run), status: "completed" };
 }
@@ -119,10 +120,10 @@ async function saveStep<State extends object>(
 ): Promise<RunResult<State> | undefined> {
   try {
     const failure = await routed;
-    if (failure !== undefined) return await fail(run, [failure]);
+    if (failure !== undefined) return await fail(run, [failure], before.step);
     const [paused] = pausesOf(run.pendingEdges);
     const nodeId = paused?.node ?? before.step.tasks.at(-1)?.node ?? "";
-    await saveRun(run, nodeId, statusOf(run));
+    await saveRun(run, nodeId, statusOf(run), { ended: before.step });
   } catch (error) {
     return await failUnfolded(run, before, error);
   }
@@ -135,7 +136,7 @@ async function endRejected<State extends object>(
   before: Unfolded<State>,
 ): Promise<RunResult<State>> {
   try {
-    return await cancel(run);
+    return await cancel(run, before.step);
   } catch (error) {
     return await failUnfolded(run, before, error);
   }
@@ -192,7 +193,12 @@ export function followEdges<State extends object>(
   if (pendingEdges.length === 0 || pendingEdges.some(isPaused)) return undefined;
   try {
     const accept: AcceptSend = (target, payload) => acceptSend(run, target, payload);
-    const targets = nextTargets(pendingEdges, plan, run.state, accept);
+    const ask = (edges: readonly PendingEdge[]) => nextTargets(edges, plan, run.state, accept);
+    // Only a stored run can have failures of nodes that are not guarded any more.
+    const mayHaveFailed = plan.hasGuards || run.recorder !== undefined;
+    const targets = mayHaveFailed && pendingEdges.some(isFailed)
+      ? targetsWithFailures(pendingEdges, plan, ask)
+      : ask(pendingEdges);
     if (!(targets instanceof Promise)) return schedule(run, targets);
     return targets.then((settled) => schedule(run, settled))
       .catch((error: unknown) => edgeFailure(pendingEdges, error));
@@ -229,13 +235,17 @@ function edgeFailure(pendingEdges: readonly PendingEdge[], error: unknown): Task
 export async function fail<State extends object>(
   run: Run<State>,
   failures: Failures,
+  ended: Step = run.step,
 ): Promise<RunResult<State>> {
-  await saveRun(run, failures[0].node, "failed", { failures });
+  await saveRun(run, failures[0].node, "failed", { failures, ended });
   return failedResult(run, failures);
 }
 
-async function cancel<State extends object>(run: Run<State>): Promise<RunResult<State>> {
-  await saveRun(run, CANCEL_NODE_ID, "cancelled");
+async function cancel<State extends object>(
+  run: Run<State>,
+  ended?: Step,
+): Promise<RunResult<State>> {
+  await saveRun(run, CANCEL_NODE_ID, "cancelled", { ended });
   return { ...resultBase(run), status: "cancelled" };
 }
 

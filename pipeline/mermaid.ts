@@ -8,7 +8,8 @@ import type { Topology, TopologyEdge } from "./topology.ts";
 
 /**
  * Draws a topology. Fixed edges are solid, declared targets of a routed edge dashed, with their
- * labels; an edge that is computed freely leads to a question mark.
+ * labels; an edge that is computed freely leads to a question mark, and one that is taken when its
+ * node fails ends with a cross.
  */
 export function toMermaid({ start, nodes, edges }: Topology): string {
   const ids = new Map(nodes.map((node, index) => [node, `n${index}`]));
@@ -27,6 +28,7 @@ function arrow(edge: TopologyEdge, idOf: (node: string) => string): string {
   const from = idOf(edge.from);
   if ("dynamic" in edge) return `${from} -.-> ${from}_any{{"?"}}`;
   const to = edge.to === null ? "done" : idOf(edge.to);
+  if (edge.onError) return `${from} -- "error" --x ${to}`;
   if (!edge.routed) return `${from} --> ${to}`;
   if (edge.label === undefined) return `${from} -.-> ${to}`;
   return `${from} -. "${escapeLabel(edge.label)}" .-> ${to}`;

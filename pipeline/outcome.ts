@@ -14,24 +14,32 @@ import type { Plan } from "./plan.ts";
 
 /** What came of a task. */
 export type Outcome =
-  | {
-    readonly status: "finished";
-    readonly update?: object;
-    /** The update's encoded form, where it is stored by itself. */
-    readonly storedUpdate?: JsonObject;
-    /** Whether the node ended as rejected. */
-    readonly rejected?: boolean;
+  & {
+    /** How many attempts it took, where it took more than one. */
+    readonly attempts?: number;
   }
-  | {
-    readonly status: "paused";
-    readonly reason: string;
-    readonly pause: PauseDetails;
-    /** Which entry into the node paused, if the pause re-enters it. */
-    readonly entry?: number;
-  }
-  | { readonly status: "failed"; readonly error: unknown }
-  /** The run was cancelled while the node ran; the task is still to be done. */
-  | { readonly status: "aborted" };
+  & (
+    | {
+      readonly status: "finished";
+      readonly update?: object;
+      /** The update's encoded form, where it is stored by itself. */
+      readonly storedUpdate?: JsonObject;
+      /** Whether the node ended as rejected. */
+      readonly rejected?: boolean;
+    }
+    | {
+      readonly status: "paused";
+      readonly reason: string;
+      readonly pause: PauseDetails;
+      /** Which entry into the node paused, if the pause re-enters it. */
+      readonly entry?: number;
+    }
+    | { readonly status: "failed"; readonly error: unknown }
+    /** It failed, and the run goes on at its node's `onError`. */
+    | { readonly status: "handled"; readonly error: unknown; readonly record: ErrorRecord }
+    /** The run was cancelled while the node ran; the task is still to be done. */
+    | { readonly status: "aborted" }
+  );
 
 const FINISHED: Outcome = { status: "finished" };
 const REJECTED: Outcome = { status: "finished", rejected: true };
@@ -110,20 +118,5 @@ export function checkFields<State extends object>(
     throw new TypeError(
       `Cannot use ${what}: the state has no field "${field}"; its fields are ${quoted(fields)}`,
     );
-  }
-}
-
-/** A thrown value as plain data, for the record. */
-export function errorRecord(error: unknown): ErrorRecord {
-  if (!(error instanceof Error)) return { name: typeof error, message: textOf(error) };
-  const { name, message, stack } = error;
-  return stack === undefined ? { name, message } : { name, message, stack };
-}
-
-function textOf(value: unknown): string {
-  try {
-    return String(value);
-  } catch {
-    return "a value that has no text";
   }
 }

@@ -5,13 +5,13 @@
  */
 
 import { rejectPause } from "./approval.ts";
-import { type Caller, resumeRun, startRun } from "./calls.ts";
+import { type Call, type Caller, resumeRun, startRun } from "./calls.ts";
 import { cancelRun } from "./cancel.ts";
 import type { Checkpointer, ListRunsOptions, RunStatus, RunSummary } from "./checkpointer.ts";
 import { checkDurability, type Durability } from "./durability.ts";
 import type { PipelineDefinition, Reducers, Update } from "./definition.ts";
 import { type PendingPause, quoted, type RunName } from "./errors.ts";
-import { emit, type EventHandler, type RunEvent } from "./events.ts";
+import { type EventHandler, type RunEvent, type RunObserver, tellAll } from "./events.ts";
 import { deleteRun } from "./delete.ts";
 import { forkRun } from "./fork.ts";
 import { historyEntries, type HistoryEntry } from "./history.ts";
@@ -29,7 +29,12 @@ import {
 } from "./prune.ts";
 import type { RunResult } from "./result.ts";
 import { pendingPause } from "./run.ts";
-import { eventStream } from "./stream.ts";
+import {
+  checkStreamRequest,
+  type EventReader,
+  eventStream,
+  type EventStreamOptions,
+} from "./stream.ts";
 import { type Topology, topologyOf } from "./topology.ts";
 
 /** Options of a pipeline. */
@@ -57,6 +62,11 @@ export interface PipelineOptions<State> {
   readonly history?: HistoryOption;
   /** Is told everything that happens; what it throws goes to the console. */
   readonly onEvent?: EventHandler<State>;
+  /**
+   * Makes a watcher for each call that runs nodes, and for each run inside of another pipeline's node,
+   * for what has to keep something of a call, as tracing does.
+   */
+  readonly observe?: (pipelineName: string) => RunObserver<State>;
 }
 
 const OPTIONS = [
@@ -68,6 +78,7 @@ const OPTIONS = [
   "maxRecoveries",
   "history",
   "onEvent",
+  "observe",
 ] as const satisfies readonly (keyof PipelineOptions<unknown>)[];
 
 /** Options of `invoke`. */
@@ -142,8 +153,11 @@ export interface ForkOptions<U> {
 
 /** What `stream` runs: a new run, or the rest of a stored one. */
 export type StreamRequest<Input, Name extends string, U> =
-  | ({ readonly input: Input; readonly resume?: undefined } & InvokeOptions<Name>)
-  | ({ readonly resume: string; readonly input?: undefined } & ResumeOptions<U>);
+  & EventStreamOptions
+  & (
+    | ({ readonly input: Input; readonly resume?: undefined } & InvokeOptions<Name>)
+    | ({ readonly resume: string; readonly input?: undefined } & ResumeOptions<U>)
+  );
 
 /** One run, as `listRuns` of a pipeline tells it. */
 export interface ListedRun extends Omit<RunSummary, "pauses"> {
@@ -243,8 +257,20 @@ export interface Pipeline<Input, State, U, Name extends string> {
   drain(): Promise<void>;
 
   /**
-   * Does what `invoke` or `resume` does, and streams what happens; the last event holds the
-   * result. Cancelling the stream cancels the run.
+   * Does what `invoke` or `resume` does, and streams what happens. The last event is `runEnded` with
+   * the result; what the call throws is the stream's error, after everything that happened before.
+   *
+   * No event is lost and none is out of order, however slow the reader is: while more events than
+   * the `highWaterMark` wait for it, the run begins no step, and no other task of a fan-out. Tasks
+   * that run go on, what they bring is stored, and a run whose last step is done ends. A stream that
+   * nobody reads or cancels holds its run back for ever: `resultOf` reads it for who only wants the
+   * result.
+   *
+   * Cancelling the stream cancels the run, or lets it go on without a reader, as `onCancel` says.
+   *
+   * @throws {TypeError} If the request names neither an input nor a run to resume, or both, or
+   * `onCancel` is unknown.
+   * @throws {RangeError} If `highWaterMark` is out of its range.
    */
   stream(request: StreamRequest<Input, Name, U>): ReadableStream<RunEvent<State>>;
 
@@ -329,10 +355,20 @@ export function definePipeline<
   const caller = makeCaller(plan, options);
   type Result = RunResult<State>;
 
+  function makeCall(signal?: AbortSignal, reader?: EventReader<State>): Call<State> {
+    const observer = options.observe?.(name);
+    return {
+      signal,
+      onEvent: tellAll([options.onEvent, observer?.onEvent, reader?.onEvent]),
+      flow: reader?.flow,
+      aroundNode: observer?.aroundNode,
+    };
+  }
+
   function invoke(
     input: Input,
     { runId = crypto.randomUUID(), startAt, signal }: InvokeOptions<Name>,
-    onEvent: EventHandler<State> | undefined,
+    reader?: EventReader<State>,
   ): Promise<Result> {
     const run = runName(name, runId, "start");
     const first = startAt ?? plan.start;
@@ -342,16 +378,17 @@ export function definePipeline<
           `the nodes are ${quoted(plan.nodes.keys())}`,
       );
     }
-    return startRun(caller, input, run, first, { signal, onEvent });
+    return startRun(caller, input, run, first, makeCall(signal, reader));
   }
 
   function resume(
     runId: string,
     { signal, ...request }: ResumeOptions<Update<State, R, Reduced>>,
-    onEvent: EventHandler<State> | undefined,
+    reader?: EventReader<State>,
   ): Promise<Result> {
     const run = runName(name, runId, "resume");
-    return resumeRun(caller, store(caller, "resume a run"), run, request, { signal, onEvent });
+    const checkpointer = store(caller, "resume a run");
+    return resumeRun(caller, checkpointer, run, request, makeCall(signal, reader));
   }
 
   async function recover(
@@ -366,9 +403,9 @@ export function definePipeline<
     }
     checkRange(limit, 0, `limit of recover of pipeline "${name}"`);
     checkRange(concurrency, 1, `concurrency of recover of pipeline "${name}"`);
-    const { maxRecoveries = 5, onEvent } = options;
+    const { maxRecoveries = 5 } = options;
     const request = { limit, concurrency, maxRecoveries };
-    return await recoverRuns(caller, checkpointer, request, { signal, onEvent });
+    return await recoverRuns(caller, checkpointer, request, makeCall(signal));
   }
 
   async function fork(
@@ -379,11 +416,10 @@ export function definePipeline<
   ): Promise<Result> {
     const run = runName(name, runId, "fork");
     const target = runName(name, newId, "fork to");
-    const { onEvent } = options;
     return await forkRun(caller, store(caller, "fork a run"), run, {
       ...request,
       runId: target.runId,
-    }, { signal, onEvent });
+    }, makeCall(signal));
   }
 
   const pipeline: Pipeline<Input, State, Update<State, R, Reduced>, Name> = {
@@ -393,8 +429,8 @@ export function definePipeline<
     reject: (runId, { signal, ...request } = {}) =>
       tracked(caller, "reject a pause", async () => {
         const run = runName(name, runId, "reject a pause of");
-        const call = { signal, onEvent: options.onEvent };
-        return await rejectPause(caller, store(caller, "reject a pause"), run, request, call);
+        const checkpointer = store(caller, "reject a pause");
+        return await rejectPause(caller, checkpointer, run, request, makeCall(signal));
       }),
     async cancel(runId, { by } = {}) {
       return await cancelRun(
@@ -409,24 +445,26 @@ export function definePipeline<
       while (caller.active.size > 0) await Promise.allSettled(caller.active);
     },
     invoke: (input, invokeOptions = {}) =>
-      tracked(caller, "start a run", () => invoke(input, invokeOptions, options.onEvent)),
+      tracked(caller, "start a run", () => invoke(input, invokeOptions)),
     resume: (runId, resumeOptions = {}) =>
-      tracked(caller, "resume a run", () => resume(runId, resumeOptions, options.onEvent)),
-    stream: ({ signal, ...request }) =>
-      eventStream<State>((onEvent, cancelled) => {
+      tracked(caller, "resume a run", () => resume(runId, resumeOptions)),
+    stream({ signal, ...request }) {
+      checkStreamRequest(request, name);
+      return eventStream<State>((reader, cancelled) => {
         const both = {
           ...request,
           signal: signal === undefined ? cancelled : AbortSignal.any([signal, cancelled]),
         };
-        const tell: EventHandler<State> = (event) => {
-          emit(options.onEvent, event);
-          onEvent(event);
-        };
-        return tracked(caller, "stream a run", () =>
-          both.resume === undefined
-            ? invoke(both.input, both, tell)
-            : resume(both.resume, both, tell));
-      }),
+        return tracked(
+          caller,
+          "stream a run",
+          () =>
+            both.resume === undefined
+              ? invoke(both.input, both, reader)
+              : resume(both.resume, both, reader),
+        );
+      }, request);
+    },
     async *history(runId) {
       yield* historyEntries<State>(store(caller, "read a history").history(name, runId));
     },
@@ -443,7 +481,7 @@ export function definePipeline<
     toMermaid: () => toMermaid(topologyOf(plan)),
     toJSON: () => topologyOf(plan),
   };
-  noteInner(pipeline, { caller, onEvent: options.onEvent });
+  noteInner(pipeline, { caller, makeCall });
   return pipeline;
 }
 
@@ -454,6 +492,11 @@ function makeCaller<State extends object>(
   const { checkpointer, recursionLimit = 25, concurrency = 64, durability = "sync" } = options;
   const { leaseMs = 30_000, maxRecoveries = 5, history = "all" } = options;
   refuseUnknownOptions(options, OPTIONS, `pipeline "${plan.name}"`);
+  const { onEvent, observe } = options;
+  for (const [option, value] of Object.entries({ onEvent, observe })) {
+    if (value === undefined || typeof value === "function") continue;
+    throw new TypeError(`Cannot define pipeline "${plan.name}": ${option} must be a function`);
+  }
   checkRange(recursionLimit, 1, `recursionLimit of pipeline "${plan.name}"`);
   checkRange(concurrency, 1, `concurrency of pipeline "${plan.name}"`);
   checkDurability(durability, plan.name);

@@ -25,6 +25,8 @@ export interface Plan<State extends object> {
   readonly fields: ReadonlySet<string> | undefined;
   /** The nodes by name. */
   readonly nodes: ReadonlyMap<string, PlannedNode<State>>;
+  /** Whether any of them is guarded. */
+  readonly hasGuards: boolean;
   /** The node that runs first. */
   readonly start: string;
   /** The edges as they were given, by node. */
@@ -57,11 +59,9 @@ export function makePlan<
     throw new TypeError("Cannot define a pipeline without a name: name must be a non-empty string");
   }
   checkParts(definition, name);
+  const names = new Set(namesOf(definition.nodes));
   const nodes = new Map<string, PlannedNode<State>>();
-  for (const node of namesOf(definition.nodes)) {
-    nodes.set(node, planNode(node, definition.nodes[node], name));
-  }
-  const names = new Set(nodes.keys());
+  for (const node of names) nodes.set(node, planNode(node, definition.nodes[node], names, name));
   const edges = new Map<string, unknown>(Object.entries(definition.edges));
   checkNames(start, names, edges, name);
   const fields = fieldsOf(definition.state);
@@ -79,6 +79,7 @@ export function makePlan<
     schema: definition.state,
     fields,
     nodes,
+    hasGuards: [...nodes.values()].some(({ isGuarded }) => isGuarded),
     start,
     edges,
     routers: new Map(routers),

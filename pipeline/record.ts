@@ -33,6 +33,7 @@ export interface StoredRecord {
   readonly pending_edges?: CheckpointRecord["pendingEdges"];
   readonly steps?: number;
   readonly failures?: CheckpointRecord["failures"];
+  readonly attempts?: CheckpointRecord["attempts"];
   readonly resume?: CheckpointRecord["resume"];
   readonly forked_from?: { readonly run_id: string; readonly sequence: number };
   readonly writer?: string;
@@ -59,6 +60,7 @@ export function toStored(record: CheckpointRecord): StoredRecord {
     pending_edges: unlessEmpty(record.pendingEdges),
     steps: record.steps,
     failures: unlessEmpty(record.failures),
+    attempts: record.attempts,
     resume: record.resume,
     forked_from: record.forkedFrom &&
       { run_id: record.forkedFrom.runId, sequence: record.forkedFrom.sequence },
@@ -99,6 +101,7 @@ export function fromStored(stored: unknown, where: string, savedAt: string): Che
     pendingEdges: stored.pending_edges ?? (version === 0 ? [lastVisit(stored)] : []),
     steps: stored.steps ?? countSteps(stored.completed_nodes),
     failures: stored.failures ?? [],
+    attempts: stored.attempts,
     resume: stored.resume,
     forkedFrom: stored.forked_from &&
       { runId: stored.forked_from.run_id, sequence: stored.forked_from.sequence },

@@ -6,13 +6,15 @@
 
 import type { CheckpointRecord, TaskRecord } from "./checkpointer.ts";
 import { isList, type Json, type JsonObject } from "./json.ts";
+import { withoutOutcome } from "./task_list.ts";
 
 /** A record without the parts that grow: what a store keeps whole beside a change. */
 export type CheckpointHead = Omit<CheckpointRecord, "state" | "completedNodes" | "tasks">;
 
 /** What came of a task, without what its step already tells of it. */
 export type TaskOutcomeRecord = TaskRecord extends infer Task
-  ? Task extends TaskRecord ? Omit<Task, "node" | "visit" | "begunAs" | "payload" | "answer">
+  ? Task extends TaskRecord
+    ? Omit<Task, "node" | "visit" | "begunAs" | "payload" | "answer" | "failures">
   : never
   : never;
 
@@ -92,38 +94,6 @@ export function startFold(base: CheckpointRecord): Fold {
   };
 }
 
-function withOutcome(
-  { node, visit, begunAs, payload, answer }: TaskRecord,
-  outcome: TaskOutcomeRecord,
-): TaskRecord {
-  const task = {
-    node,
-    visit,
-    ...(begunAs !== undefined && { begunAs }),
-    ...(payload !== undefined && { payload }),
-    ...(answer !== undefined && { answer }),
-  };
-  switch (outcome.status) {
-    case "finished":
-      return {
-        ...task,
-        status: "finished",
-        update: outcome.update,
-        ...(outcome.rejected !== undefined && { rejected: outcome.rejected }),
-      };
-    case "paused":
-      return {
-        ...task,
-        status: "paused",
-        reason: outcome.reason,
-        ...(outcome.pause !== undefined && { pause: outcome.pause }),
-        ...(outcome.entry !== undefined && { entry: outcome.entry }),
-      };
-    case "pending":
-      return {
-        ...task,
-        status: "pending",
-        ...(outcome.reentry !== undefined && { reentry: outcome.reentry }),
-      };
-  }
+function withOutcome(task: TaskRecord, outcome: TaskOutcomeRecord): TaskRecord {
+  return { ...withoutOutcome(task), ...outcome };
 }

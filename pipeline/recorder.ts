@@ -30,6 +30,7 @@ export type Checkpoint =
     | "pendingEdges"
     | "steps"
     | "failures"
+    | "attempts"
     | "resume"
     | "recoveries"
     | "forkedFrom"
@@ -167,8 +168,7 @@ function makeRecord(
   checkpoint: Checkpoint,
   state: JsonObject,
 ): CheckpointRecord {
-  const { nodeId, completedNodes, status, tasks, pendingEdges, steps, failures, resume } =
-    checkpoint;
+  const { nodeId, completedNodes, status, tasks, pendingEdges, steps, failures } = checkpoint;
   return {
     version: RECORD_VERSION,
     pipelineName,
@@ -185,7 +185,8 @@ function makeRecord(
     pendingEdges,
     steps,
     failures,
-    resume,
+    attempts: checkpoint.attempts,
+    resume: checkpoint.resume,
     forkedFrom: checkpoint.forkedFrom,
     writer,
     savedAt: new Date().toISOString(),

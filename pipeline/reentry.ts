@@ -9,9 +9,9 @@ import type { PendingEdge, ReentryRecord } from "./checkpointer.ts";
 import { decode } from "./codec.ts";
 import type { PauseAnswer } from "./pause.ts";
 import { pauseId } from "./record.ts";
-import { pendingPause, type Step, taskBase } from "./run.ts";
+import { pendingPause, type Step } from "./run.ts";
 import type { Task } from "./task.ts";
-import { setTask } from "./task_list.ts";
+import { setTask, withoutOutcome } from "./task_list.ts";
 
 /** What was said to a pause. */
 export type Said = Omit<ReentryRecord, "entry" | "pause">;
@@ -41,7 +41,7 @@ export function reenter(step: Step, { pause, entry = 1 }: PendingEdge, said: Sai
   step.outcomes[index] = undefined;
   const record = step.stored.records[index];
   if (record !== undefined) {
-    setTask(step.stored, index, { ...taskBase(record), status: "pending", reentry });
+    setTask(step.stored, index, { ...withoutOutcome(record), status: "pending", reentry });
   }
   return { ...step, tasks: step.tasks.with(index, { ...task, reentry }) };
 }

@@ -154,30 +154,43 @@ export function refuseUnknownNodes<State extends object>(
   }
 }
 
-function restoreTask(task: TaskRecord): Task {
-  const { node, visit, begunAs, payload, answer } = task;
-  return {
+function restoreTask(record: TaskRecord): Task {
+  const { node, visit, begunAs, payload, answer, failures, attempt } = record;
+  const task = {
     node,
     visit,
     begunAs,
     payload: payload && decodeFields(payload, `send("${node}")`),
     answer,
-    reentry: task.status === "pending" ? task.reentry : undefined,
+    failures,
   };
+  if (record.status !== "pending") return task;
+  const { reentry, retryAt = "" } = record;
+  return { ...task, reentry, failed: attempt === undefined ? undefined : { attempt, retryAt } };
 }
 
 function restoreOutcome(task: TaskRecord): Outcome | undefined {
+  const { attempt: attempts } = task;
   switch (task.status) {
     case "pending":
       return undefined;
     case "paused":
-      return { status: "paused", reason: task.reason, pause: task.pause ?? {}, entry: task.entry };
+      return {
+        status: "paused",
+        reason: task.reason,
+        pause: task.pause ?? {},
+        entry: task.entry,
+        attempts,
+      };
     case "finished":
       return {
         status: "finished",
         update: decodeFields(task.update, "update"),
         rejected: task.rejected,
+        attempts,
       };
+    case "failed":
+      return { status: "handled", error: task.error, record: task.error, attempts };
   }
 }
 

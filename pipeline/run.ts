@@ -10,16 +10,19 @@ import type {
   PendingEdge,
   RunStatus,
   TaskRecord,
+  VisitAttempts,
 } from "./checkpointer.ts";
 import { decode } from "./codec.ts";
 import type { Target } from "./edges.ts";
 import { encodeFields } from "./encoded_state.ts";
+import { errorRecord } from "./error_record.ts";
 import type { PendingPause } from "./errors.ts";
-import { errorRecord, type Outcome } from "./outcome.ts";
+import type { Outcome } from "./outcome.ts";
 import type { Pace } from "./pace.ts";
 import type { Recorder } from "./recorder.ts";
 import type { RunResult, TaskFailure } from "./result.ts";
-import { listTasks, setTask, type TaskList } from "./task_list.ts";
+import type { FailedAttempt } from "./retry.ts";
+import { listTasks, setTask, type TaskList, withoutOutcome } from "./task_list.ts";
 import type { Task, TaskRunner } from "./task.ts";
 
 /** A run that is being worked on. Only the loop changes it. */
@@ -75,25 +78,16 @@ export function makeStep<State extends object>(
   if (targets.length === 0) return NO_STEP;
   const tasks: Task[] = [];
   const records: TaskRecord[] = [];
-  for (const { node, payload, storedPayload, answer } of targets) {
+  for (const { node, payload, storedPayload, answer, failures } of targets) {
     const visit = nextVisit(run, node);
-    tasks.push({ node, visit, payload, answer });
+    tasks.push({ node, visit, payload, answer, failures });
     if (run.recorder === undefined) continue;
     records.push({
-      ...taskBase({ node, visit, payload: storedPayload, answer }),
+      ...withoutOutcome({ node, visit, payload: storedPayload, answer, failures }),
       status: "pending",
     });
   }
   return { tasks, outcomes: [], stored: { records, changed: [] } };
-}
-
-type TaskBase = Pick<TaskRecord, "node" | "visit" | "begunAs" | "payload" | "answer">;
-
-/** What a task's record tells whatever came of it. */
-export function taskBase({ node, visit, begunAs, payload, answer }: TaskBase): TaskBase {
-  const base = payload === undefined ? { node, visit } : { node, visit, payload };
-  const named = begunAs === undefined ? base : { ...base, begunAs };
-  return answer === undefined ? named : { ...named, answer };
 }
 
 function nextVisit<State extends object>(run: Pick<Run<State>, "visits">, node: string): number {
@@ -111,17 +105,49 @@ export function noteOutcome(
   outcomes[index] = outcome;
   const record = stored.records[index];
   if (record === undefined) return;
-  const base = taskBase(record);
+  const told = withoutOutcome(record);
+  const { attempts: attempt } = outcome;
+  const task = attempt === undefined ? told : { ...told, attempt };
   if (outcome.status === "paused") {
     const { status, reason, pause, entry } = outcome;
-    const paused = { ...base, status, reason, pause };
+    const paused = { ...task, status, reason, pause };
     setTask(stored, index, entry === undefined ? paused : { ...paused, entry });
   } else if (outcome.status === "finished") {
     const update = outcome.storedUpdate ??
       encodeFields(outcome.update ?? {}, "state", () => `node "${record.node}"`);
-    const finished = { ...base, status: "finished", update } as const;
+    const finished = { ...task, status: "finished", update } as const;
     setTask(stored, index, outcome.rejected ? { ...finished, rejected: true } : finished);
+  } else if (outcome.status === "handled") {
+    setTask(stored, index, { ...task, status: "failed", error: outcome.record });
+  } else if (outcome.status === "failed" && record.attempt !== undefined) {
+    // Who resumes a run that failed gives the node all of its attempts again.
+    setTask(stored, index, pendingAgain(record));
   }
+}
+
+/** The record of a task that is still to be done, as it was before its first attempt. */
+function pendingAgain(record: TaskRecord): TaskRecord & { readonly status: "pending" } {
+  const task = { ...withoutOutcome(record), status: "pending" } as const;
+  const reentry = record.status === "pending" ? record.reentry : undefined;
+  return reentry === undefined ? task : { ...task, reentry };
+}
+
+/** Notes that an attempt of a task failed and another one follows. */
+export function noteRetry({ stored }: Step, index: number, failed: FailedAttempt): void {
+  const record = stored.records[index];
+  if (record === undefined) return;
+  setTask(stored, index, { ...pendingAgain(record), ...failed });
+}
+
+/** The visits of a step that ended and took more than one attempt, if there are any. */
+function attemptsIn({ tasks, outcomes }: Step): readonly VisitAttempts[] | undefined {
+  const attempts: VisitAttempts[] = [];
+  for (const [index, outcome] of outcomes.entries()) {
+    const task = tasks[index];
+    if (outcome?.attempts === undefined || task === undefined) continue;
+    attempts.push({ node: task.node, visit: task.visit, attempts: outcome.attempts });
+  }
+  return attempts.length === 0 ? undefined : attempts;
 }
 
 /** What a checkpoint tells besides where the run stands. */
@@ -134,6 +160,8 @@ export interface SaveDetails {
   readonly forkedFrom?: CheckpointRecord["forkedFrom"];
   /** Whether the worker lets go of the run. */
   readonly isReleased?: boolean;
+  /** The step that ended. */
+  readonly ended?: Step;
 }
 
 /**
@@ -144,7 +172,7 @@ export function saveRun<State extends object>(
   run: Run<State>,
   nodeId: string,
   status: RunStatus,
-  { failures = [], ...details }: SaveDetails = {},
+  { failures = [], ended, ...details }: SaveDetails = {},
 ): Promise<void> {
   if (run.recorder === undefined) return Promise.resolve();
   return run.recorder.save({
@@ -156,6 +184,7 @@ export function saveRun<State extends object>(
     pendingEdges: run.pendingEdges,
     steps: run.steps,
     failures: failures.map(({ error, ...task }) => ({ ...task, error: errorRecord(error) })),
+    attempts: ended && attemptsIn(ended),
     ...details,
     recoveries: run.recoveries === 0 ? undefined : run.recoveries,
   });

@@ -79,7 +79,7 @@ export async function runInside<SubState extends object>(
 ): Promise<InsideResult<SubState>> {
   const { inner, context: { signal } } = inside;
   const caller = callerInside(inside);
-  const call = { signal, onEvent: inner.onEvent };
+  const call = inner.makeCall(signal);
   const running = startOrGoOn(inside, caller, into, call);
   caller.active.add(running);
   try {

@@ -6,8 +6,9 @@
 
 import type { MaybePromise } from "./definition.ts";
 import type { Outcome } from "./outcome.ts";
-import { noteOutcome, type Run, saveRun, settleRun } from "./run.ts";
-import { runTask } from "./task.ts";
+import type { Plan } from "./plan.ts";
+import { noteOutcome, noteRetry, type Run, saveRun, settleRun } from "./run.ts";
+import { runTask, type Task, type TaskMode } from "./task.ts";
 
 /**
  * Runs the tasks of the step that are still to be done and notes their outcomes. A task that is
@@ -18,8 +19,18 @@ import { runTask } from "./task.ts";
  * was aborted, and those that ran have ended.
  */
 export function runTasks<State extends object>(run: Run<State>): MaybePromise<void> {
-  return run.step.tasks.length === 1 ? runOnly(run) : runSideBySide(run);
+  const { step: { tasks }, runner: { plan } } = run;
+  const [task] = tasks;
+  // The failures of a guarded task are stored by themselves, as the tasks of a fan-out are.
+  const isOnly = tasks.length === 1 && !(plan.hasGuards && isGuarded(plan, task));
+  return isOnly ? runOnly(run) : runSideBySide(run);
 }
+
+function isGuarded<State extends object>(plan: Plan<State>, task: Task | undefined): boolean {
+  return task !== undefined && plan.nodes.get(task.node)?.isGuarded === true;
+}
+
+const ONLY: TaskMode = { isStored: false };
 
 /** Runs a step of one task: its outcome is saved with the step. */
 function runOnly<State extends object>(run: Run<State>): MaybePromise<void> {
@@ -28,7 +39,7 @@ function runOnly<State extends object>(run: Run<State>): MaybePromise<void> {
   const note = (outcome: Outcome) => {
     outcomes[0] = finished(outcome);
   };
-  const outcome = runTask(run.runner, task, run.state, false);
+  const outcome = runTask(run.runner, task, run.state, ONLY);
   return outcome instanceof Promise ? outcome.then(note) : note(outcome);
 }
 
@@ -48,21 +59,30 @@ export function keepOutcomes<State extends object>(run: Run<State>): void {
 
 async function runSideBySide<State extends object>(run: Run<State>): Promise<void> {
   const { tasks, outcomes } = run.step;
-  const { signal } = run.runner;
-  const isStored = run.recorder !== undefined;
+  const { signal, plan } = run.runner;
+  const plain: TaskMode = { isStored: run.recorder !== undefined };
   const progress = makeProgress(run);
   let left = tasks.filter((_, index) => outcomes[index] === undefined).length;
   let next = 0;
+  const guarded = (mode: TaskMode, index: number, { node }: Task): TaskMode => ({
+    ...mode,
+    noteRetry(failed) {
+      noteRetry(run.step, index, failed);
+      return progress.save(node);
+    },
+  });
   const work = async () => {
     while (next < tasks.length && !signal.aborted) {
       const index = next++;
       const task = tasks[index];
       if (task === undefined || outcomes[index] !== undefined) continue;
-      const outcome = finished(await runTask(run.runner, task, run.state, isStored));
+      const mode = plan.hasGuards ? guarded(plain, index, task) : plain;
+      const outcome = finished(await runTask(run.runner, task, run.state, mode));
       left--;
-      if (outcome === undefined) continue;
-      noteOutcome(run.step, index, outcome);
-      if (left > 0 && outcome.status !== "failed") progress.save(task.node);
+      if (outcome !== undefined) {
+        noteOutcome(run.step, index, outcome);
+        if (left > 0 && outcome.status !== "failed") void progress.save(task.node);
+      }
       if (next < tasks.length && run.pace.isDue()) await run.pace.giveWay();
     }
   };
@@ -74,34 +94,47 @@ function finished(outcome: Outcome): Outcome | undefined {
   return outcome.status === "aborted" ? undefined : outcome;
 }
 
-/** Saves outcomes while tasks are running: those that come during a save share the next one. */
-function makeProgress<State extends object>(
-  run: Run<State>,
-): { save(nodeId: string): void; end(): Promise<void> } {
-  let waiting: string | undefined;
+/** Saves what comes of tasks while they are running. */
+interface Progress {
+  /** Resolves when it is stored, or can no longer be. */
+  save(nodeId: string): Promise<void>;
+  /** Resolves when all is stored; throws what it threw to store it. */
+  end(): Promise<void>;
+}
+
+/** What comes while a save is under way shares the next one. */
+function makeProgress<State extends object>(run: Run<State>): Progress {
+  let waiting: { nodeId: string; readonly stored: PromiseWithResolvers<void> } | undefined;
   let saving: Promise<void> | undefined;
   let failure: { readonly error: unknown } | undefined;
 
-  const saveWaiting = async () => {
+  const save = async (nodeId: string) => {
     try {
-      while (waiting !== undefined) {
-        const nodeId = waiting;
-        waiting = undefined;
-        await saveRun(run, nodeId, "running");
-        await settleRun(run);
-      }
+      await saveRun(run, nodeId, "running");
+      await settleRun(run);
     } catch (error) {
       failure = { error };
       run.control.abort(error);
+    }
+  };
+  const saveWaiting = async () => {
+    while (waiting !== undefined) {
+      const { nodeId, stored } = waiting;
+      waiting = undefined;
+      if (failure === undefined) await save(nodeId);
+      stored.resolve();
     }
     saving = undefined;
   };
 
   return {
     save(nodeId) {
-      if (run.recorder?.savesProgress !== true || failure !== undefined) return;
-      waiting = nodeId;
+      if (run.recorder?.savesProgress !== true || failure !== undefined) return Promise.resolve();
+      waiting ??= { nodeId, stored: Promise.withResolvers() };
+      waiting.nodeId = nodeId;
+      const { promise } = waiting.stored;
       saving ??= saveWaiting();
+      return promise;
     },
     async end() {
       // What is still waiting is saved with the step itself.

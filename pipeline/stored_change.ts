@@ -32,6 +32,7 @@ export interface StoredChange {
   readonly steps?: number;
   readonly pending_edges?: CheckpointRecord["pendingEdges"];
   readonly failures?: CheckpointRecord["failures"];
+  readonly attempts?: CheckpointRecord["attempts"];
   readonly resume?: CheckpointRecord["resume"];
   readonly recoveries?: number;
   readonly set?: JsonObject;
@@ -73,6 +74,7 @@ export function toStoredChange(
     steps: unless(record.steps === before.steps + 1, record.steps),
     pending_edges: unlessEmpty(record.pendingEdges),
     failures: unlessEmpty(record.failures),
+    attempts: record.attempts,
     resume: record.resume,
     recoveries: record.recoveries,
     set: unless(isEmpty(change.set), change.set),
@@ -209,6 +211,7 @@ function recordOf({ fold, steps, last }: ChainFold, base: CheckpointRecord): Che
     pendingEdges: last.pending_edges ?? [],
     steps,
     failures: last.failures ?? [],
+    attempts: last.attempts,
     resume: last.resume,
     writer,
     savedAt: last.saved_at ?? timeAfter(base.savedAt, last.after_ms ?? 0),
@@ -243,15 +246,17 @@ function fromStoredTask(task: StoredTask): TaskRecord {
   return "status" in task ? task : { ...task, status: "pending" };
 }
 
-function outcomeOf(task: TaskOutcomeRecord): TaskOutcomeRecord {
-  switch (task.status) {
-    case "finished":
-      return { status: "finished", update: task.update, rejected: task.rejected };
-    case "paused":
-      return { status: "paused", reason: task.reason, pause: task.pause, entry: task.entry };
-    case "pending":
-      return { status: "pending", reentry: task.reentry };
-  }
+function outcomeOf(task: TaskRecord): TaskOutcomeRecord {
+  const {
+    node: _node,
+    visit: _visit,
+    begunAs: _begunAs,
+    payload: _payload,
+    answer: _answer,
+    failures: _failures,
+    ...outcome
+  } = task;
+  return outcome;
 }
 
 function unless<T>(condition: boolean, value: T): T | undefined {

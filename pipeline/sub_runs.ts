@@ -43,7 +43,7 @@ export async function cancelHeldBy<State extends object>(run: Run<State>): Promi
   await cancelSubRuns(plan, checkpointer, name, stored.records, undefined);
 }
 
-/** Cancels the runs of all tasks that are not finished. */
+/** Cancels the runs of all tasks that have not ended. */
 export async function cancelSubRuns<State extends object>(
   plan: Plan<State>,
   checkpointer: Checkpointer,
@@ -52,7 +52,7 @@ export async function cancelSubRuns<State extends object>(
   by: string | undefined,
 ): Promise<void> {
   for (const { node, begunAs = node, visit, status } of tasks) {
-    if (status === "finished") continue;
+    if (status === "finished" || status === "failed") continue;
     const held = subRunsBy(plan, node);
     const taskId = `${taskIdPrefix(run)}${escapeName(begunAs)}/${visit}`;
     await held?.cancel(taskId, checkpointer, by);

@@ -4,20 +4,22 @@
  * @module
  */
 
-import { attempts } from "./attempt.ts";
-import type { ReentryRecord } from "./checkpointer.ts";
-import { decode } from "./codec.ts";
-import type { MaybePromise, NodeContext } from "./definition.ts";
+import { attemptsOf, callNode, firstAttempt, type NoteRetry } from "./attempt.ts";
+import type { FailureRecord, ReentryRecord } from "./checkpointer.ts";
+import type { AroundNode, MaybePromise, RetryOptions } from "./definition.ts";
+import { errorRecord } from "./error_record.ts";
+import { label } from "./errors.ts";
 import { emit, type EventHandler } from "./events.ts";
+import type { Flow } from "./flow.ts";
 import { freezeState } from "./freeze.ts";
-import { type Host, hosted, UNFINISHED } from "./host.ts";
+import { type Host, UNFINISHED } from "./host.ts";
 import type { Json } from "./json.ts";
+import { contextOf } from "./node_context.ts";
 import { type Outcome, toOutcome } from "./outcome.ts";
 import type { Plan } from "./plan.ts";
 import type { PlannedNode } from "./planned_node.ts";
-import { pauseAnswer } from "./reentry.ts";
+import type { FailedAttempt } from "./retry.ts";
 import { fold } from "./fold.ts";
-import { escapeName } from "./task_id.ts";
 
 /** A task of a step. */
 export interface Task {
@@ -33,6 +35,10 @@ export interface Task {
   readonly begunAs?: string;
   /** The answer to its pause that sent it back into its node. */
   readonly reentry?: ReentryRecord;
+  /** What failed, where the node is the `onError` of it. */
+  readonly failures?: readonly FailureRecord[];
+  /** The attempts that failed before the run was loaded, where another one follows. */
+  readonly failed?: FailedAttempt;
 }
 
 /** What all tasks of one call share. */
@@ -49,6 +55,20 @@ export interface TaskRunner<State extends object> {
   readonly onEvent: EventHandler<State> | undefined;
   /** What runs inside of nodes has from this one. */
   readonly host: Host;
+  /** Holds back who tells more than the reader takes. */
+  readonly flow: Flow | undefined;
+  /** Is put around every attempt. */
+  readonly aroundNode: AroundNode | undefined;
+}
+
+/** How one task is run. */
+export interface TaskMode {
+  /** Whether the outcome is to be stored by itself, before its step is folded. */
+  readonly isStored: boolean;
+  /** Notes that an attempt failed and another one follows, if that is to be stored. */
+  readonly noteRetry?: (failed: FailedAttempt) => Promise<void>;
+  /** Which attempt may tell events, if any is listened to. */
+  readonly telling?: { attempt: number };
 }
 
 const ABORTED: Outcome = { status: "aborted" };
@@ -56,38 +76,40 @@ const ABORTED: Outcome = { status: "aborted" };
 /**
  * Runs one task on a frozen state; whatever goes wrong in it is its outcome. There is no promise
  * where the node gave none: a turn of the microtask queue costs as much as the rest of a step.
- *
- * @param isStored Whether the outcome is to be stored by itself, before its step is folded.
  */
 export function runTask<State extends object>(
   runner: TaskRunner<State>,
   task: Task,
   state: State,
-  isStored: boolean,
+  mode: TaskMode,
 ): MaybePromise<Outcome> {
   return runner.onEvent === undefined
-    ? outcomeOf(runner, task, state, isStored)
-    : toldOutcomeOf(runner, task, state, isStored);
+    ? outcomeOf(runner, task, state, mode)
+    : toldOutcomeOf(runner, task, state, mode);
 }
 
 async function toldOutcomeOf<State extends object>(
   runner: TaskRunner<State>,
   task: Task,
   state: State,
-  isStored: boolean,
+  mode: TaskMode,
 ): Promise<Outcome> {
+  const first = firstAttempt(task);
   const about = { runId: runner.runId, node: task.node, visit: task.visit };
-  emit(runner.onEvent, { type: "taskStarted", ...about });
+  emit(runner.onEvent, { type: "taskStarted", ...about, attempt: first });
   const started = performance.now();
-  const outcome = await outcomeOf(runner, task, state, isStored);
+  const telling = { attempt: first };
+  const outcome = await outcomeOf(runner, task, state, { ...mode, telling });
+  telling.attempt = 0;
   const durationMs = performance.now() - started;
+  const end = { ...about, attempt: outcome.attempts ?? first, durationMs };
   if (outcome.status === "finished") {
-    emit(runner.onEvent, { type: "taskFinished", ...about, durationMs });
+    emit(runner.onEvent, { type: "taskFinished", ...end });
   } else if (outcome.status === "paused") {
-    emit(runner.onEvent, { type: "taskPaused", ...about, durationMs, reason: outcome.reason });
+    emit(runner.onEvent, { type: "taskPaused", ...end, reason: outcome.reason });
   } else {
-    const error = outcome.status === "failed" ? outcome.error : runner.signal.reason;
-    emit(runner.onEvent, { type: "taskFailed", ...about, durationMs, error });
+    const error = outcome.status === "aborted" ? runner.signal.reason : outcome.error;
+    emit(runner.onEvent, { type: "taskFailed", ...end, error });
   }
   return outcome;
 }
@@ -96,15 +118,21 @@ function outcomeOf<State extends object>(
   runner: TaskRunner<State>,
   task: Task,
   state: State,
-  isStored: boolean,
+  mode: TaskMode,
 ): MaybePromise<Outcome> {
   try {
-    const returned = callNode(runner, task, state);
+    const node = plannedNode(runner.plan, task.node);
+    const view = viewOf(runner.plan, task, state);
+    if (hasRetry(node)) return outcomeOfAttempts(runner, node, task, view, mode);
+    const context = contextOf(runner, node, task, mode, firstAttempt(task));
+    const { aroundNode } = runner;
+    const isPlain = node.timeoutMs === undefined && aroundNode === undefined;
+    const returned = isPlain ? node.run(view, context) : callNode(node, view, context, aroundNode);
     return isThenable(returned)
-      ? laterOutcome(runner, task, returned, isStored)
-      : outcomeOfAnswer(runner, task, returned, isStored);
+      ? laterOutcome(runner, task, returned, mode)
+      : outcomeOfAnswer(runner, task, returned, mode);
   } catch (error) {
-    return outcomeOfError(runner, error);
+    return outcomeOfError(runner, task.node, error);
   }
 }
 
@@ -112,12 +140,12 @@ async function laterOutcome<State extends object>(
   runner: TaskRunner<State>,
   task: Task,
   returned: PromiseLike<unknown>,
-  isStored: boolean,
+  mode: TaskMode,
 ): Promise<Outcome> {
   try {
-    return outcomeOfAnswer(runner, task, await returned, isStored);
+    return outcomeOfAnswer(runner, task, await returned, mode);
   } catch (error) {
-    return outcomeOfError(runner, error);
+    return outcomeOfError(runner, task.node, error);
   }
 }
 
@@ -125,53 +153,61 @@ function outcomeOfAnswer<State extends object>(
   runner: TaskRunner<State>,
   { node, reentry }: Task,
   returned: unknown,
-  isStored: boolean,
+  { isStored }: TaskMode,
 ): Outcome {
   if (returned === UNFINISHED) return ABORTED;
   return toOutcome(runner, { node, entry: reentry?.entry ?? 1 }, returned, isStored);
 }
 
+async function outcomeOfAttempts<State extends object>(
+  runner: TaskRunner<State>,
+  node: PlannedNode<State> & { readonly retry: RetryOptions },
+  task: Task,
+  view: State,
+  mode: TaskMode,
+): Promise<Outcome> {
+  const { node: name, visit, failed } = task;
+  const { runId, plan, signal } = runner;
+  let attempts = 1;
+  const noteRetry: NoteRetry = async (failed, delayMs, error) => {
+    if (mode.telling !== undefined) mode.telling.attempt = 0;
+    const { attempt } = failed;
+    const event = { type: "taskRetried", runId, node: name, visit, attempt, error } as const;
+    emit(runner.onEvent, { ...event, delayMs });
+    await mode.noteRetry?.(failed);
+  };
+  const returned = attemptsOf({
+    retry: node.retry,
+    failed,
+    signal,
+    noteRetry,
+    what: () => `node "${name}" of ${label({ pipelineName: plan.name, runId })}`,
+    attempt(attempt) {
+      attempts = attempt;
+      const context = contextOf(runner, node, task, mode, attempt);
+      return callNode(node, view, context, runner.aroundNode);
+    },
+  });
+  const outcome = await laterOutcome(runner, task, returned, mode);
+  return attempts === 1 ? outcome : { ...outcome, attempts };
+}
+
+function hasRetry<State>(
+  node: PlannedNode<State>,
+): node is PlannedNode<State> & { readonly retry: RetryOptions } {
+  return node.retry !== undefined;
+}
+
 function outcomeOfError<State extends object>(
-  { signal }: TaskRunner<State>,
+  { plan, signal }: TaskRunner<State>,
+  node: string,
   error: unknown,
 ): Outcome {
-  return signal.aborted ? ABORTED : { status: "failed", error };
-}
-
-function callNode<State extends object>(
-  runner: TaskRunner<State>,
-  task: Task,
-  state: State,
-): unknown {
-  const node = plannedNode(runner.plan, task.node);
-  const view = task.payload === undefined ? state : sendView(runner.plan, task, state);
-  const context: NodeContext = {
-    pipelineName: runner.plan.name,
-    runId: runner.runId,
-    node: task.node,
-    visit: task.visit,
-    attempt: 1,
-    taskId: `${runner.taskIdPrefix}${idPartOf(node, task)}/${task.visit}`,
-    signal: runner.signal,
-    ...(task.answer !== undefined && { answer: decode(task.answer, "answer") }),
-    ...(task.reentry !== undefined && { reentry: pauseAnswer(task.reentry, task.node) }),
-    ...(node.subRuns !== undefined && hosted(runner.host)),
-  };
-  if (node.retry === undefined && node.timeoutMs === undefined) return node.run(view, context);
-  return attempts(node, view, context, (attempt, error) =>
-    emit(runner.onEvent, {
-      type: "taskRetried",
-      runId: runner.runId,
-      node: task.node,
-      visit: task.visit,
-      attempt,
-      error,
-    }));
-}
-
-/** A task keeps the id that it began with, also where its node was renamed since. */
-function idPartOf<State>({ taskIdPart }: PlannedNode<State>, { begunAs }: Task): string {
-  return begunAs === undefined ? taskIdPart : escapeName(begunAs);
+  if (signal.aborted) return ABORTED;
+  const isHandled = plan.nodes.get(node)?.onError !== undefined;
+  return isHandled
+    ? { status: "handled", error, record: errorRecord(error) }
+    : { status: "failed", error };
 }
 
 /** Whether `await` would wait for a value: promises of any maker, and what imitates them. */
@@ -186,7 +222,7 @@ function plannedNode<State extends object>(plan: Plan<State>, name: string): Pla
   throw new TypeError(`Cannot run node "${name}": pipeline "${plan.name}" has no such node`);
 }
 
-/** The state that one task of a fan-out sees. */
-function sendView<State extends object>(plan: Plan<State>, task: Task, state: State): State {
-  return freezeState(fold(state, task.payload ?? {}, plan.reducers), state);
+/** The state that a task sees: one of a fan-out has its payload folded in. */
+function viewOf<State extends object>(plan: Plan<State>, { payload }: Task, state: State): State {
+  return payload === undefined ? state : freezeState(fold(state, payload, plan.reducers), state);
 }

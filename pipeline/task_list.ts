@@ -24,6 +24,22 @@ interface Progress {
 
 const progressOf = new WeakMap<readonly TaskRecord[], Progress>();
 
+/** What a task's record tells whatever came of the task. */
+type TaskBase = Pick<
+  TaskRecord,
+  "node" | "visit" | "begunAs" | "payload" | "answer" | "failures"
+>;
+
+/** A task's record without what came of the task. */
+export function withoutOutcome(
+  { node, visit, begunAs, payload, answer, failures }: TaskBase,
+): TaskBase {
+  const base = payload === undefined ? { node, visit } : { node, visit, payload };
+  const named = begunAs === undefined ? base : { ...base, begunAs };
+  const told = answer === undefined ? named : { ...named, answer };
+  return failures === undefined ? told : { ...told, failures };
+}
+
 /** Sets the record of one task. */
 export function setTask({ records, changed }: TaskList, index: number, record: TaskRecord): void {
   records[index] = record;

@@ -29,22 +29,29 @@ export type TopologyEdge =
     readonly routed: boolean;
     /** The answer that leads there, where it has a name of its own. */
     readonly label?: string;
+    /** Whether it is taken when the node fails, in the place of the others. */
+    readonly onError?: true;
   }
   | { readonly from: string; readonly dynamic: true };
 
 /** The topology of a plan. */
 export function topologyOf(
-  { name, start, edges }: {
+  { name, start, edges, nodes }: {
     readonly name: string;
     readonly start: string;
     readonly edges: ReadonlyMap<string, unknown>;
+    readonly nodes: ReadonlyMap<string, { readonly onError?: string }>;
   },
 ): Topology {
   return {
     name,
     start,
     nodes: [...edges.keys()],
-    edges: [...edges].flatMap(([from, edge]) => edgesOf(from, edge)),
+    edges: [...edges].flatMap(([from, edge]) => {
+      const to = nodes.get(from)?.onError;
+      const fixed = edgesOf(from, edge);
+      return to === undefined ? fixed : [...fixed, { from, to, routed: false, onError: true }];
+    }),
   };
 }
 

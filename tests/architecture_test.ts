@@ -40,6 +40,12 @@ const DRIVERS: Readonly<Record<string, readonly string[]>> = {
   redis: ["@db/redis"],
 };
 
+/** The rooms beside the core and the backends, and the packages that they may import. */
+const ROOMS: Readonly<Record<string, readonly string[]>> = {
+  http: [],
+  otel: ["@opentelemetry/api"],
+};
+
 interface Module {
   readonly specifier: string;
   readonly dependencies: readonly string[];
@@ -107,10 +113,13 @@ Deno.test("the core imports only the core, and its ground floor almost nothing",
   }
 });
 
-Deno.test("the core and the memory backend use no Deno API", async () => {
-  for (const path of [...await sourcesIn("pipeline"), "backends/memory.ts", "mod.ts"]) {
+Deno.test("the core, the memory backend and the rooms use no Deno API", async () => {
+  const rooms = await Promise.all(Object.keys(ROOMS).map(sourcesIn));
+  const sources = [...await sourcesIn("pipeline"), ...rooms.flat()];
+  for (const path of [...sources, "backends/memory.ts", "mod.ts"]) {
     const source = await Deno.readTextFile(`${ROOT}${path}`);
-    assert(!/\bDeno\./.test(source), `${path} must not use Deno.*`);
+    const code = source.replace(/\/\*\*[\s\S]*?\*\//g, "");
+    assert(!/\bDeno\./.test(code), `${path} must not use Deno.*`);
   }
 });
 
@@ -135,6 +144,27 @@ Deno.test("what the backends share imports nothing", async () => {
   }
 });
 
+Deno.test("a room imports the core, its own files and its own packages", async () => {
+  for (const [room, packages] of Object.entries(ROOMS)) {
+    for (const { specifier, dependencies } of await modulesOf(entryOf(room))) {
+      if (!specifier.startsWith(`${room}/`)) continue;
+      for (const dependency of dependencies) {
+        assert(
+          isAmong(dependency, ["pipeline/", `${room}/`, ...packages]),
+          `${specifier} must not import ${dependency}`,
+        );
+      }
+    }
+  }
+});
+
+/** The module that is a room's entry point. */
+function entryOf(room: string): string {
+  const entry = new Map(Object.entries(denoJson.exports)).get(`./${room}`);
+  assert(entry !== undefined, `"./${room}" is no entry point`);
+  return entry.slice("./".length);
+}
+
 Deno.test("an entry point loads its own backend and no other's driver", async () => {
   for (const [name, entry] of Object.entries(denoJson.exports)) {
     const own = name === "." ? "memory" : name.slice("./".length);
@@ -145,14 +175,15 @@ Deno.test("an entry point loads its own backend and no other's driver", async ()
         backend === undefined || backend === own,
         `"${name}" must not load ${specifier}`,
       );
-      const isOurs = specifier === "mod.ts" || specifier.startsWith("pipeline/") ||
+      const isOurs = /^(mod\.ts$|pipeline\/|http\/|otel\/)/.test(specifier) ||
         backend !== undefined;
       if (!isOurs) continue;
       const packages = dependencies.filter((dependency) =>
-        !/^(mod|pipeline|backends)/.test(dependency)
+        !/^(mod\.ts$|pipeline\/|backends\/|http\/|otel\/)/.test(dependency)
       );
+      const allowed = DRIVERS[own] ?? ROOMS[own] ?? [];
       assertEquals(
-        packages.filter((dependency) => !DRIVERS[own]?.includes(dependency)),
+        packages.filter((dependency) => !allowed.includes(dependency)),
         [],
         `${specifier} must not import a package`,
       );

@@ -83,6 +83,31 @@ const refused: readonly Refusal[] = [
     node({ run: () => {}, retry: { attempts: 3, delay: 5 } }),
     ['"build"', '"delay"', '"delayMs"'],
   ],
+  [
+    "a retryOn that is no function",
+    node({ run: () => {}, retry: { attempts: 2, retryOn: true } }),
+    ['"build"', "retryOn", "function"],
+  ],
+  ["an onError that is no node", node({ run: () => {}, onError: "deploy" }), [
+    "onError",
+    '"build"',
+    '"deploy"',
+    ...nodes,
+  ]],
+  ["an onError that is no name", node({ run: () => {}, onError: 7 }), ["onError", '"build"', "7"]],
+  ["an onError that is the node itself", node({ run: () => {}, onError: "build" }), [
+    "onError",
+    '"build"',
+    "retry",
+  ]],
+  [
+    "an onError that may be a node or not",
+    {
+      nodes: { build: { run: () => {}, onError: "fail" }, fail: () => {} },
+      edges: { build: END, fail: END },
+    },
+    ["onError", '"fail"', "another name"],
+  ],
   ["a retry that is nothing", node({ run: () => {}, retry: null }), ['"build"', "retry"]],
   ["a reducer that is no function", { reducers: { log: "append" } }, ['"log"', "function"]],
   [
@@ -117,6 +142,15 @@ const outOfRange: readonly (readonly [what: string, parts: object, options: obje
   ...[-1, NaN, "200"].map((delayMs) =>
     ["retry.delayMs", node({ run: bad, retry: { attempts: 2, delayMs } }), {}] as const
   ),
+  ...[0, 0.5, -1, NaN, "2"].map((factor) =>
+    ["retry.factor", node({ run: bad, retry: { attempts: 2, factor } }), {}] as const
+  ),
+  ...[-1, NaN, "200"].map((maxDelayMs) =>
+    ["retry.maxDelayMs", node({ run: bad, retry: { attempts: 2, maxDelayMs } }), {}] as const
+  ),
+  ...[-0.1, 1.1, NaN, "1"].map((jitter) =>
+    ["retry.jitter", node({ run: bad, retry: { attempts: 2, jitter } }), {}] as const
+  ),
   ...[0, -1, NaN, "30"].map((timeoutMs) =>
     ["timeoutMs", node({ run: bad, timeoutMs }), {}] as const
   ),
@@ -145,10 +179,46 @@ Deno.test("an option that a pipeline does not have is refused by name", () => {
   }
 });
 
+Deno.test("a handler or an observer that is no function is refused by name", () => {
+  for (const options of [{ onEvent: console }, { observe: {} }]) {
+    const { message } = assertThrows(() => define({}, options), TypeError);
+    for (const word of [...Object.keys(options), '"factory"', "function"]) {
+      assertStringIncludes(message, word);
+    }
+  }
+});
+
+Deno.test("a stream of neither an input nor a run, or of both, is refused by name", () => {
+  const pipeline = define({}, { checkpointer: new MemoryCheckpointer() });
+  for (const request of [{}, { input: {}, resume: "r" }, { runId: "r" }]) {
+    const { message } = assertThrows(() => pipeline.stream(untyped(request)), TypeError);
+    for (const word of ['"factory"', "input", "resume"]) assertStringIncludes(message, word);
+  }
+});
+
+Deno.test("options of a stream that make no sense are refused by name", () => {
+  const pipeline = define({});
+  const onCancel = untyped<"detach">("leave");
+  const { message } = assertThrows(() => pipeline.stream({ input: {}, onCancel }), TypeError);
+  for (const word of ['"factory"', '"leave"', '"cancel"', '"detach"']) {
+    assertStringIncludes(message, word);
+  }
+  for (const highWaterMark of [0, -1, NaN, untyped<number>("64")]) {
+    const { message } = assertThrows(
+      () => pipeline.stream({ input: {}, highWaterMark }),
+      RangeError,
+    );
+    for (const word of ['"factory"', "highWaterMark"]) assertStringIncludes(message, word);
+  }
+});
+
 Deno.test("options at the edge of their ranges are taken", () => {
   define({}, { recursionLimit: 1, concurrency: 1 });
   define({}, { recursionLimit: Infinity, concurrency: Infinity });
   define(node({ run: bad, retry: { attempts: 1, delayMs: 0 }, timeoutMs: 1 }));
+  const widest = { attempts: Infinity, delayMs: Infinity, maxDelayMs: Infinity, factor: Infinity };
+  define(node({ run: bad, retry: { ...widest, jitter: 1 }, timeoutMs: Infinity }));
+  define(node({ run: bad, retry: { attempts: 2, factor: 1, maxDelayMs: 0, jitter: 0 } }));
 });
 
 Deno.test("a start that is no node is refused when a run starts, before anything is saved", async () => {

@@ -17,6 +17,7 @@ import { testNames } from "./suite/names.ts";
 import { testPauses } from "./suite/pauses.ts";
 import { testPruning } from "./suite/pruning.ts";
 import { testRecords } from "./suite/records.ts";
+import { testRetries } from "./suite/retries.ts";
 import { testRivals } from "./suite/rivals.ts";
 import type { Harness, Test } from "./suite/store.ts";
 import { testSubPipelines } from "./suite/sub_pipelines.ts";
@@ -63,6 +64,7 @@ export function checkpointerSuite(name: string, harness: Harness): void {
   testPruning(test);
   testVersions(test);
   testSubPipelines(test);
+  testRetries(test);
   testWorkers(test);
   testDeaths(test);
   testDeletions(test);

@@ -33,7 +33,7 @@ Deno.test("a node is told where it stands", async () => {
     edges: { one: "two", two: (state) => state.count < 2 ? "one" : END },
   });
   await pipeline.invoke({ count: 0 }, { runId: "r" });
-  assertEquals(told.map(({ signal: _signal, ...context }) => context), [
+  assertEquals(told.map(({ signal: _signal, emit: _emit, ...context }) => context), [
     { pipelineName: "told", runId: "r", node: "one", visit: 1, attempt: 1, taskId: "told/r/one/1" },
     { pipelineName: "told", runId: "r", node: "two", visit: 1, attempt: 1, taskId: "told/r/two/1" },
     { pipelineName: "told", runId: "r", node: "one", visit: 2, attempt: 1, taskId: "told/r/one/2" },

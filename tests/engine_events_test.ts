@@ -56,6 +56,8 @@ function shown(event: RunEvent): string {
       return `run ${event.resumed ? "resumed" : "started"}`;
     case "runEnded":
       return `run ${event.result.status}`;
+    case "runInterrupted":
+      return `run interrupted ${event.error}`;
     case "checkpointSaved":
       return `saved ${event.sequence} ${event.nodeId} ${event.status}`;
     case "taskRetried":
@@ -88,15 +90,16 @@ Deno.test("events tell what happens, in the order in which it happens", async ()
     "saved 3 worker running",
     "taskStarted ask 1",
     "taskRetried ask 1 attempt 1 not at once",
+    "saved 4 ask running",
     "taskPaused ask 1 good?",
-    "saved 4 ask paused",
+    "saved 5 ask paused",
     "run paused",
     "run resumed",
-    "saved 5 __resume__ running",
-    "saved 6 ask running",
+    "saved 6 __resume__ running",
+    "saved 7 ask running",
     "taskStarted last 1",
     "taskFailed last 1 Error: not today",
-    "saved 7 last failed",
+    "saved 8 last failed",
     "run failed",
   ]);
   assertEquals(new Set(events.map(({ runId }) => runId)), new Set(["r"]));
@@ -104,7 +107,7 @@ Deno.test("events tell what happens, in the order in which it happens", async ()
   assertStrictEquals(results[0], paused);
   assertStrictEquals(results[1], failed);
   const durations = events.flatMap((event) => "durationMs" in event ? [event.durationMs] : []);
-  assertEquals(durations.length, 13);
+  assertEquals(durations.length, 14);
   assert(durations.every((duration) => duration >= 0 && duration < 60_000));
 });
 
@@ -120,7 +123,7 @@ Deno.test("a handler that throws goes to the console and breaks nothing", async 
     const result = await pipeline.invoke({}, { runId: "r" });
     assertEquals(result.state.log, ["0", "1"]);
     assertEquals(result.status, "paused");
-    assertEquals(said.length, 16);
+    assertEquals(said.length, 17);
     assertStrictEquals(said[0]?.[1], boom);
     assertEquals(`${said[0]?.[0]}`.includes('"runStarted"'), true);
   } finally {
@@ -144,7 +147,7 @@ Deno.test("an asynchronous handler that rejects does not end the process", async
     // Deno tells of unhandled rejections when it comes back from the tasks at hand.
     await new Promise((resolve) => setTimeout(resolve));
     assertEquals(unhandled.length, 0);
-    assertEquals(said.length, 16);
+    assertEquals(said.length, 17);
   } finally {
     globalThis.removeEventListener("unhandledrejection", note);
     console.error = error;

@@ -16,6 +16,7 @@ import {
   unchecked,
 } from "../mod.ts";
 import { assertChanges, expectStatus, watch } from "./engine_probes.ts";
+import { withQuickTimers } from "./quick_timers.ts";
 
 interface Talk {
   readonly item: string;
@@ -338,4 +339,42 @@ Deno.test("a pause that re-enters may be over in time, and can be rejected then"
 Deno.test("without a checkpointer a pause that re-enters is a result too", async () => {
   const result = expectStatus(await interview(undefined).invoke(TALK), "paused");
   assertEquals(result.pauses.map(({ reason }) => reason), ["question 1?"]);
+});
+
+Deno.test("what was said is kept while the task that it went to waits for its next attempt", async () => {
+  const store = new MemoryCheckpointer();
+  const told: NodeContext[] = [];
+  const talks = (fails: boolean) =>
+    definePipeline({
+      name: "talks",
+      state: unchecked<Talk>(),
+      reducers: { log: append },
+      nodes: {
+        ask: {
+          run: (_, context) => {
+            told.push(context);
+            if (context.reentry === undefined) return pause("may I?", { reenter: true });
+            if (fails) throw new Error("not yet");
+            return { log: `said ${context.reentry.answer}` };
+          },
+          retry: { attempts: 2, delayMs: 3_600_000 },
+        },
+      },
+      start: "ask",
+      edges: { ask: END },
+    }, { checkpointer: store });
+  expectStatus(await talks(true).invoke(TALK, { runId: "r" }), "paused");
+  const cancelling = new AbortController();
+  const request = { ...YES, answer: "yes", signal: cancelling.signal };
+  for await (const event of talks(true).stream({ resume: "r", ...request })) {
+    if (event.type === "taskRetried") cancelling.abort();
+  }
+  const [task] = (await store.loadLatest("talks", "r"))?.tasks ?? [];
+  assert(task?.status === "pending");
+  assertEquals([task.attempt, task.reentry?.answer], [1, "yes"]);
+  const result = await withQuickTimers(async () => {
+    assertEquals(expectStatus(await talks(false).resume("r"), "completed").state.log, ["said yes"]);
+  });
+  assert(result.length > 0, "it waited for its turn");
+  assertEquals(told.map(({ attempt }) => attempt), [1, 1, 2]);
 });

@@ -25,6 +25,7 @@ AnswerValidationError
 paid 60; No refund for B-2
 ben said no: used for a year
 `),
+  events: checkEvents,
   hello: checkHello,
   map_reduce: checkMapReduce,
   postgres: checkPostgresWithoutServer,
@@ -35,6 +36,7 @@ ben said no: used for a year
 5 pages: checkpoints 5, 4
 0 runs removed
 `),
+  retries: checkRetries,
   shutdown: prints(`unwanted: cancelled
 kept: drained after 3 steps
 kept: completed after 5 steps by worker 2
@@ -57,6 +59,7 @@ __start__ > offer > ask > __resume__ > ask > sleepOutside
 An essay with one point on coffee.
 forked from checkpoint 1 of the first run
 `),
+  tracing: checkTracingWithoutExporter,
   versions: prints(`Ana pays 1250 cents
 4  version 2  first, last, cents, receipt
 3  version 2  first, last, cents, receipt
@@ -202,6 +205,31 @@ Deno.test({
   },
 });
 
+Deno.test("tracing shows its spans through Deno's own exporter, each below the one it belongs to", async () => {
+  const { code, stdout, stderr } = await run("tracing", ".", {
+    OTEL_DENO: "true",
+    OTEL_EXPORTER_OTLP_PROTOCOL: "console",
+    NO_COLOR: "1",
+  });
+  assertEquals(code, 0, stderr);
+  assertEquals(stdout, "completed: https://example.com/1.2.0\n");
+  const spans = [...stderr.matchAll(/^SPAN (.+) \[\w+\/(\w+)\].*\n(?: {2}parent: (\w+)$)?/gm)]
+    .map(([, name = "", id = "", parent]) => ({ name, id, parent }));
+  const nameOf = (id?: string) => spans.find((span) => span.id === id)?.name;
+  assertEquals(spans.map(({ name, parent }) => [name, nameOf(parent)]), [
+    ["compile", "node build"],
+    ["compile", "node build"],
+    ["node build", "pipeline release"],
+    ["node publish", "pipeline release"],
+    ["pipeline release", undefined],
+  ]);
+  assertMatch(stderr, /^ +- retry .* exception\.message: out of memory/m);
+  assertEquals(stderr.match(/firefly\.attempt: \d$/gm), [
+    "firefly.attempt: 2",
+    "firefly.attempt: 1",
+  ]);
+});
+
 Deno.test("hello has at most 15 lines", async () => {
   const lines = (await readExample("hello")).trimEnd().split("\n");
   assert(lines.length <= 15, `It has ${lines.length}`);
@@ -224,6 +252,33 @@ Deno.test("the factory's requirements split into items with sections and accepta
       "the whole history of a tool can be read on one screen and printed for the insurer.",
   });
 });
+
+function checkEvents(output: string): void {
+  assertEquals(output.split("\n"), [
+    "0      checkpointSaved",
+    ...["Once", "upon", "a", "time"].map((word) => `0      custom ${word}`),
+    "       (disconnected)",
+    ...[1, 2, 3].map((sequence) => `${sequence}      checkpointSaved`),
+    "3.end  runEnded completed",
+    "       (disconnected)",
+    "       (told not to come back)",
+    "",
+  ]);
+}
+
+function checkRetries(output: string): void {
+  assertMatch(output, /^completed: charge > ship > refund$/m);
+  assertMatch(output, /^ {2}charged at attempt 3$/m);
+  const refunded = "refunded receipt orders/order-17/charge/1: ship failed with NodeTimeoutError";
+  assert(output.includes(refunded));
+  assertMatch(output, /^ {2}3 charge {4}took 3 attempts$/m);
+  assertMatch(output, /n1 -- "error" --x n2/);
+}
+
+function checkTracingWithoutExporter(output: string): void {
+  assertMatch(output, /^completed: https:\/\/example\.com\/1\.2\.0$/m);
+  assertMatch(output, /OTEL_DENO=true/);
+}
 
 function checkHello(output: string, folder: string): void {
   const runId = /^Hello, world! Run (\S+) is completed and kept in/.exec(output)?.[1] ?? "";

@@ -12,7 +12,10 @@ Object.assign(DOMPurify, { addHook: () => {}, sanitize: (text: string) => text }
 interface Chart {
   /** The text of each box, by id. */
   readonly boxes: ReadonlyMap<string, string>;
-  /** The arrows, as `from -label-> to`, `from --> to`, or `from ..> to` for dashed ones. */
+  /**
+   * The arrows, as `from -label-> to`, `from -> to`, `from .> to` for dashed ones, and `from -x to`
+   * for those that end with a cross.
+   */
   readonly arrows: readonly string[];
 }
 
@@ -24,6 +27,7 @@ interface FlowDatabase {
     readonly end: string;
     readonly text: string;
     readonly stroke: string;
+    readonly type: string;
   }[];
 }
 
@@ -38,9 +42,10 @@ async function parse(text: string): Promise<Chart> {
   assert(isFlowDatabase(db));
   return {
     boxes: new Map([...db.getVertices()].map(([id, { text = "" }]) => [id, shown(text)])),
-    arrows: db.getEdges().map(({ start, end, text, stroke }) => {
+    arrows: db.getEdges().map(({ start, end, text, stroke, type }) => {
       const line = stroke === "dotted" ? "." : "-";
-      return `${start} ${text === "" ? line : `${line}${shown(text)}${line}`}> ${end}`;
+      const head = type === "arrow_cross" ? "x" : ">";
+      return `${start} ${text === "" ? line : `${line}${shown(text)}${line}`}${head} ${end}`;
     }),
   };
 }
@@ -237,6 +242,30 @@ Deno.test("a chart shows fixed edges, declared targets with labels, and free fun
   assertEquals(boxes.get("n6_any"), "?");
   assertEquals(arrows.length, 14);
   assertEquals(arrows.slice(-3), ["n5 .yes.> n6", "n5 .no.> done", "n6 .> n6_any"]);
+});
+
+/** A node whose failures go to another one, and that one to the end. */
+function guarded() {
+  return definePipeline({
+    name: "guarded",
+    state: unchecked<{ count: number }>(),
+    nodes: { work: { run: () => {}, onError: "mend" }, mend: { run: () => {}, onError: "fail" } },
+    start: "work",
+    edges: { work: END, mend: "work" },
+  });
+}
+
+Deno.test("a chart shows where a run goes on when a node fails", async () => {
+  const { arrows } = await parse(guarded().toMermaid());
+  assertEquals(arrows, ["start -> n0", "n0 -> done", "n0 -error-x n1", "n1 -> n0"]);
+});
+
+Deno.test("toJSON shows where a run goes on when a node fails", () => {
+  assertEquals(guarded().toJSON().edges, [
+    { from: "work", to: null, routed: false },
+    { from: "work", to: "mend", routed: false, onError: true },
+    { from: "mend", to: "work", routed: false },
+  ]);
 });
 
 Deno.test("toJSON gives the topology as plain data", () => {

@@ -94,7 +94,8 @@ Deno.test("what the call throws is the stream's error", async () => {
     for await (const { type } of failing.stream({ input: { count: 0 } })) events.push(type);
   }, CheckpointSaveError);
   assertStrictEquals(error.cause, cause);
-  assertEquals(events, ["runStarted", "checkpointSaved", "taskStarted", "taskFinished"]);
+  const done = ["runStarted", "checkpointSaved", "taskStarted", "taskFinished"];
+  assertEquals(events, [...done, "runInterrupted"]);
 
   const checked = definePipeline({
     name: "checked",

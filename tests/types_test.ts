@@ -90,6 +90,33 @@ Deno.test("a misspelt edge target does not compile, alone, in a list or in a fix
   for (const define of [alone, listed, sent]) assertThrows(define, TypeError, "chekc");
 });
 
+Deno.test("a misspelt onError does not compile, and a good one leaves the rest inferred", () => {
+  const define = () =>
+    definePipeline({
+      name: "drafts",
+      state: unchecked<Draft>(),
+      nodes: {
+        // @ts-expect-error "mnd" is no node
+        write: { run: (state) => ({ score: state.score + 1 }), onError: "mnd" },
+        mend: (state, { failure }) => ({ text: `${state.text}: ${failure?.error.message}` }),
+      },
+      start: "write",
+      edges: { write: END, mend: END },
+    });
+  assertThrows(define, TypeError, '"mnd"');
+  definePipeline({
+    name: "drafts",
+    state: unchecked<Draft>(),
+    nodes: {
+      write: { run: (state) => ({ score: state.score + 1 }), onError: "mend" },
+      check: { run: () => {}, onError: "fail", retry: { attempts: 2 } },
+      mend: () => {},
+    },
+    start: "write",
+    edges: { write: "check", check: END, mend: END },
+  });
+});
+
 Deno.test("a misspelt answer or send of an edge function does not compile", () => {
   definePipeline({
     name: "drafts",

@@ -24,7 +24,7 @@ const PARTS: readonly Part[] = [
   { name: "docs", args: ["doc", "--lint", ...Object.values(denoJson.exports)] },
   {
     name: "snippets",
-    args: ["test", "-A", "--doc", "README.md", "mod.ts", "pipeline", "backends"],
+    args: ["test", "-A", "--doc", "README.md", "mod.ts", "pipeline", "backends", "http", "otel"],
   },
   { name: "test", args: ["test", "-A", "--sanitize-ops", "--sanitize-resources"] },
   { name: "publish", args: ["publish", "--dry-run", "--allow-dirty"] },

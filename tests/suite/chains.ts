@@ -14,7 +14,8 @@ export type Move =
   | { readonly kind: "append"; readonly field: string; readonly items: readonly Json[] }
   | { readonly kind: "remove"; readonly field: string }
   | { readonly kind: "begin"; readonly tasks: number }
-  | { readonly kind: "finish"; readonly task: number; readonly update: JsonObject };
+  | { readonly kind: "finish"; readonly task: number; readonly update: JsonObject }
+  | { readonly kind: "retry"; readonly task: number; readonly attempt: number };
 
 /** One save of a run. */
 export interface Link {
@@ -57,6 +58,7 @@ const moves: fc.Arbitrary<Move> = fc.oneof(
     task: fc.nat(3),
     update: fc.dictionary(fields, values, { maxKeys: 2 }),
   }),
+  fc.record({ kind: fc.constant("retry" as const), task: fc.nat(3), attempt: fc.nat(9) }),
 );
 
 const links: fc.Arbitrary<Link> = fc.record({
@@ -128,14 +130,32 @@ function moved({ state, tasks }: Parts, move: Move): Parts {
         state,
         tasks: tasks.map((task, index) => index === move.task ? finished(task, move.update) : task),
       };
+    case "retry":
+      return {
+        state,
+        tasks: tasks.map((task, index) => index === move.task ? retried(task, move.attempt) : task),
+      };
   }
 }
 
-function finished({ node, visit, payload }: TaskRecord, update: JsonObject): TaskRecord {
-  const status = "finished";
-  return payload === undefined
-    ? { node, visit, status, update }
-    : { node, visit, payload, status, update };
+function finished(task: TaskRecord, update: JsonObject): TaskRecord {
+  return { ...toldOf(task), status: "finished", update };
+}
+
+function retried(task: TaskRecord, attempt: number): TaskRecord {
+  return { ...toldOf(task), status: "pending", attempt, retryAt: nextTime() };
+}
+
+/** What a step tells of its task, whatever comes of that. */
+function toldOf({ node, visit, payload, begunAs, answer, failures }: TaskRecord) {
+  return {
+    node,
+    visit,
+    ...(payload !== undefined && { payload }),
+    ...(begunAs !== undefined && { begunAs }),
+    ...(answer !== undefined && { answer }),
+    ...(failures !== undefined && { failures }),
+  };
 }
 
 /** New visits, since a visit of a node is one task of one step. */
@@ -145,6 +165,9 @@ function pendingTasks(count: number, before: readonly TaskRecord[]): readonly Ta
     node: "work",
     visit: visits + index + 1,
     payload: { index },
+    begunAs: "job",
+    answer: [index],
+    failures: [{ node: "work", visit: 1, error: { name: "E", message: "no" } }],
     status: "pending",
   }));
 }

@@ -113,10 +113,28 @@ export const EVERY_FIELD: readonly CheckpointRecord[] = [
   makeRecord({ sequence: 5, status: "completed", steps: 1_000_000, pauseReason: "" }),
   // All records of a chain of changes are of one version.
   reenteredRecord({ sequence: 6, pipelineVersion: undefined }),
+  makeRecord({
+    sequence: 7,
+    tasks: [
+      { node: "work", visit: 3, status: "pending", attempt: 2, retryAt: nextTime() },
+      { node: "work", visit: 4, payload: {}, status: "finished", update: {}, attempt: 3 },
+      { node: "ask", visit: 2, status: "paused", reason: "may I?", attempt: 2 },
+      { node: "work", visit: 5, status: "failed", attempt: 5, error: { name: "E", message: "no" } },
+      {
+        node: "mend",
+        visit: 1,
+        status: "pending",
+        failures: [{ node: "work", visit: 1, error: { name: "E", message: "no", stack: "at 1" } }],
+      },
+    ],
+    pendingEdges: [{ node: "work", visit: 2, error: { name: "string", message: "no" } }],
+    attempts: [{ node: "work", visit: 2, attempts: 3 }],
+  }),
 ];
 
 /** A record of a later version, of a step whose tasks wait, went on or ended after an answer. */
 export function reenteredRecord(more: Partial<CheckpointRecord> = {}): CheckpointRecord {
+  const failures = [{ node: "work", visit: 1, error: { name: "E", message: "no" } }];
   const pause = { id: "ask#1", reason: "may I?", expiresAt: nextTime(), payload: { item: 1 } };
   const at = nextTime();
   const said = { at, by: "ana", answer: ["yes"] };
@@ -140,6 +158,18 @@ export function reenteredRecord(more: Partial<CheckpointRecord> = {}): Checkpoin
         update: {},
         rejected: true,
       },
+      {
+        node: "ask",
+        visit: 5,
+        begunAs: "question",
+        payload: { item: 1 },
+        answer: "yes",
+        failures,
+        status: "pending",
+        reentry: { entry: 2, pause, ...said },
+        attempt: 1,
+        retryAt: at,
+      },
     ],
     pendingEdges: [{ node: "ask", visit: 1, pause, entry: 2 }],
     ...more,
@@ -155,7 +185,9 @@ export function recordOfText(text: string): CheckpointRecord {
     tasks: [
       { node: text, visit: 1, status: "pending" },
       { node: text, visit: 2, status: "paused", reason: text },
+      { node: text, visit: 3, status: "failed", error: { name: text, message: text } },
     ],
+    attempts: [{ node: text, visit: 1, attempts: 2 }],
     pendingEdges: [{ node: text, visit: 1, pause: { id: text, reason: text } }],
     failures: [{ node: text, visit: 1, error: { name: text, message: text, stack: text } }],
     resume: { at: nextTime(), approved: [text], by: text },
