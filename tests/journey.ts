@@ -39,6 +39,8 @@ export const DEPARTURE: Journey = {
 export interface Travel extends PipelineOptions<Journey> {
   /** Its name; a recovery finds the runs of this name. */
   readonly name: string;
+  /** How long a node takes before and after it leaves its mark, in milliseconds, about. */
+  readonly paceMs: number;
   /** Leaves the mark of a visit in the world outside. */
   readonly mark: (context: NodeContext) => void;
 }
@@ -55,11 +57,11 @@ export const WHOLE_LOG: readonly string[] = [
 ];
 
 /** Defines it anew, as every process does. */
-export function defineJourney({ name, mark, ...options }: Travel) {
+export function defineJourney({ name, paceMs, mark, ...options }: Travel) {
   const visit = async (context: NodeContext) => {
-    await pass(context.visit % 3);
+    await pass(paceMs * (context.visit % 3));
     mark(context);
-    await pass(1);
+    await pass(paceMs);
     return { log: `${context.node} ${context.visit}` };
   };
   return definePipeline({

@@ -15,10 +15,10 @@ import { assertKept, assertWhole, type Effects, readEffects } from "./promises.t
 const LEASE_MS = 40;
 
 /** A worker that is killed has lived for less than so many milliseconds. */
-const SHORT_LIFE_MS = 40;
+const SHORT_LIFE_MS = 30;
 
 /** Workers of one journey that are to be killed, at most. */
-const MOST_KILLS = 8;
+const MOST_KILLS = 12;
 
 /** A journey to be disturbed. */
 export interface Disturbed {

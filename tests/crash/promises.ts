@@ -56,6 +56,7 @@ export async function assertWhole(journey: Disturbed, effects: Effects): Promise
 
   const again = defineJourney({
     name: pipelineName,
+    paceMs: 3,
     mark: () => {
       throw new Error("a node of a run that is completed");
     },

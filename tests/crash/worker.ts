@@ -16,6 +16,7 @@ const { pipelineName, runId, effects, durability, leaseMs, way } = await hearOrd
 using file = await Deno.open(effects, { append: true, create: true });
 const journey = defineJourney({
   name: pipelineName,
+  paceMs: 3,
   mark: ({ taskId }) => void file.writeSync(new TextEncoder().encode(`${taskId}\n`)),
   checkpointer,
   durability,

@@ -44,7 +44,7 @@ function lostSaves(records: readonly CheckpointRecord[], saves: readonly Saved[]
 
 /** Brings a run to its end, and asserts that this is the one of a run that nobody fought over. */
 export async function assertEnds(checkpointer: Checkpointer, runId: string): Promise<void> {
-  const journey = defineJourney({ name: RIVALRY, mark: () => {}, checkpointer });
+  const journey = defineJourney({ name: RIVALRY, paceMs: 1, mark: () => {}, checkpointer });
   for (;;) {
     const latest = await checkpointer.loadLatest(RIVALRY, runId);
     const asks = latest?.pendingEdges.some(({ pause }) => pause !== undefined);
