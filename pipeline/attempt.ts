@@ -7,6 +7,7 @@
 
 import type { AroundNode, NodeContext, RetryOptions } from "./definition.ts";
 import { NodeTimeoutError } from "./errors.ts";
+import { UNFINISHED } from "./host.ts";
 import { LONGEST_TIMER_MS, type PlannedNode } from "./planned_node.ts";
 import { delayLeft, type FailedAttempt, isRetried, retryDelay } from "./retry.ts";
 import { wait } from "./wait.ts";
@@ -26,18 +27,21 @@ export interface Attempts {
   readonly noteRetry: NoteRetry;
   /** Ends the wait for the next one. */
   readonly signal: AbortSignal;
+  /** Ends it too, and the task goes on elsewhere. */
+  readonly draining: AbortSignal | undefined;
   /** Names the task for an error. */
   readonly what: () => string;
 }
 
 /**
- * Makes attempts until one succeeds or none is left.
+ * Makes attempts until one succeeds or none is left. Comes back as unfinished where another one would
+ * follow and the worker is to let go of the run.
  *
  * @throws What the last attempt threw, or the reason of the signal when that aborts.
  */
 export async function attemptsOf(task: Attempts): Promise<unknown> {
   const { retry, failed, signal } = task;
-  if (failed !== undefined) await waitForTurn(delayLeft(retry, failed), signal);
+  if (failed !== undefined && !await isTurn(delayLeft(retry, failed), task)) return UNFINISHED;
   for (let attempt = firstAttempt(task);; attempt++) {
     try {
       return await task.attempt(attempt);
@@ -46,7 +50,7 @@ export async function attemptsOf(task: Attempts): Promise<unknown> {
       const delayMs = retryDelay(retry, attempt);
       const since = performance.now();
       await task.noteRetry({ attempt, retryAt: timeIn(delayMs) }, delayMs, error);
-      await waitForTurn(delayMs - (performance.now() - since), signal);
+      if (!await isTurn(delayMs - (performance.now() - since), task)) return UNFINISHED;
     }
   }
 }
@@ -99,8 +103,16 @@ function timeIn(ms: number): string {
   return new Date(Math.min(Date.now() + ms, LATEST_MS)).toISOString();
 }
 
-/** Waits for a turn of the event loop at least; throws the signal's reason if that aborts. */
-async function waitForTurn(ms: number, signal: AbortSignal): Promise<void> {
-  await wait(Math.max(0, ms), signal);
+/**
+ * Waits for a turn of the event loop at least, and tells whether the attempt is to be made here; throws
+ * the signal's reason if that aborts.
+ */
+async function isTurn(
+  ms: number,
+  { signal, draining }: Pick<Attempts, "signal" | "draining">,
+): Promise<boolean> {
+  const either = draining === undefined ? signal : AbortSignal.any([signal, draining]);
+  await wait(Math.max(0, ms), either);
   signal.throwIfAborted();
+  return draining?.aborted !== true;
 }

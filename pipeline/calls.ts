@@ -24,7 +24,7 @@ import {
   StalePauseError,
 } from "./errors.ts";
 import { emit, type EventHandler } from "./events.ts";
-import { type Flow, heldBack } from "./flow.ts";
+import { type Flow, heldBack, untilEnd } from "./flow.ts";
 import { deepFreeze, freezeState } from "./freeze.ts";
 import { isAlive, keepingLease } from "./lease.ts";
 import { fail, followEdges, pausedResult, runSteps, statusOf } from "./loop.ts";
@@ -269,6 +269,7 @@ export function makeRun<State extends object>(
   const recorder = checkpointer && makeRecorder({ ...caller, checkpointer, ...saving });
   const host = makeHost(checkpointer, recorder, drained.signal);
   const { signal } = control;
+  const held = flow && untilEnd(flow, drained.signal);
   return {
     runner: {
       plan,
@@ -276,14 +277,14 @@ export function makeRun<State extends object>(
       taskIdPrefix: taskIdPrefix(name),
       signal,
       onEvent,
-      flow,
+      flow: held,
       aroundNode,
       host,
     },
     recorder,
     control,
     draining: drained.signal,
-    pace: flow === undefined ? makePace() : heldBack(makePace(), flow, signal),
+    pace: held === undefined ? makePace() : heldBack(makePace(), held, signal),
     recursionLimit,
     concurrency,
     state,

@@ -28,6 +28,14 @@ export function heldBack(pace: Pace, flow: Flow, signal: AbortSignal): Pace {
   };
 }
 
+/** A reader that holds nobody back once a signal aborts. */
+export function untilEnd(flow: Flow, signal: AbortSignal): Flow {
+  return {
+    isFull: () => !signal.aborted && flow.isFull(),
+    room: () => roomOrEnd(flow, signal),
+  };
+}
+
 /** Resolves when a reader has room, or there is no use in waiting for it any more. */
 export async function roomOrEnd(flow: Flow, signal: AbortSignal): Promise<void> {
   if (signal.aborted || !flow.isFull()) return;

@@ -251,7 +251,8 @@ export interface Pipeline<Input, State, U, Name extends string> {
   /**
    * Lets go of the runs of this process, for a shutdown: the steps in flight finish and are stored,
    * no other one begins, and every call comes back, as `drained` where its run is not at its end.
-   * Such runs are stored as running with their lease over, so that any `recover` goes on with them.
+   * Neither the next attempt of a task that failed nor the reader of a stream is waited for. Such
+   * runs are stored as running with their lease over, so that any `recover` goes on with them.
    * Calls made later are refused. Resolves when no call is under way any more.
    */
   drain(): Promise<void>;

@@ -180,6 +180,7 @@ async function outcomeOfAttempts<State extends object>(
     retry: node.retry,
     failed,
     signal,
+    draining: runner.host.draining,
     noteRetry,
     what: () => `node "${name}" of ${label({ pipelineName: plan.name, runId })}`,
     attempt(attempt) {

@@ -7,11 +7,13 @@ import {
   END,
   MemoryCheckpointer,
   pause,
+  resultOf,
   RunNotFoundError,
   unchecked,
 } from "../mod.ts";
 import { configArgs } from "../tools/deno_args.ts";
 import { expectStatus } from "./engine_probes.ts";
+import { withQuickTimers } from "./quick_timers.ts";
 
 interface Count {
   readonly count: number;
@@ -112,6 +114,53 @@ Deno.test("a drain lets the step in flight finish, and others go on at once", as
   assertEquals((await store.loadLatest("counting", "r"))?.status, "running");
   const [recovery] = await counting(store, () => {}, 30_000).recover();
   assertEquals(recovery?.result?.state.count, 5);
+});
+
+Deno.test("a drain does not wait for the next attempt of a node that failed", async () => {
+  const store = new MemoryCheckpointer();
+  const attempts: number[] = [];
+  const worker = () =>
+    definePipeline({
+      name: "trying",
+      state: unchecked<{ count: number }>(),
+      nodes: {
+        work: {
+          run: (_, { attempt }) => {
+            attempts.push(attempt);
+            if (attempt === 1) throw new Error("not yet");
+            return { count: attempt };
+          },
+          retry: { attempts: 2, delayMs: 3_600_000 },
+        },
+      },
+      start: "work",
+      edges: { work: END },
+    }, { checkpointer: store });
+  const [first, second] = [worker(), worker()];
+  const drained = Promise.withResolvers<void>();
+  const events = first.stream({ input: { count: 0 }, runId: "r" });
+  for await (const event of events) {
+    if (event.type === "taskRetried") drained.resolve(first.drain());
+    if (event.type === "runEnded") expectStatus(event.result, "drained");
+  }
+  await drained.promise;
+  await withQuickTimers(async () => {
+    const [recovery] = await second.recover();
+    assertEquals(recovery?.result?.state.count, 2);
+  });
+  assertEquals(attempts, [1, 2], "no attempt was counted anew");
+});
+
+Deno.test("a drain does not wait for the reader of a stream", async () => {
+  for (const checkpointer of [new MemoryCheckpointer(), undefined]) {
+    const worker = counting(checkpointer, () => {});
+    const stream = worker.stream({ input: { count: 0 }, highWaterMark: 1 });
+    const reader = stream.getReader();
+    await reader.read();
+    await worker.drain();
+    reader.releaseLock();
+    expectStatus(await resultOf(stream), checkpointer === undefined ? "completed" : "drained");
+  }
 });
 
 Deno.test("a run that is kept nowhere is drained at its end", async () => {
