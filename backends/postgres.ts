@@ -30,9 +30,10 @@ import {
 import { isPassing, PostgresError, reasonOf } from "./postgres_error.ts";
 import { keyOf } from "./postgres_names.ts";
 import { makePool, type Pool } from "./postgres_pool.ts";
-import { latestOf, sequenceOf, summaryOf, takeHistory } from "./postgres_records.ts";
+import { isChangeRow, latestOf, sequenceOf, summaryOf, takeHistory } from "./postgres_records.ts";
 import { changeDetails, type StoredRow, toChangeRow, toRow } from "./postgres_row.ts";
 import {
+  chainSql,
   checkTableName,
   deleteSql,
   historySql,
@@ -100,7 +101,7 @@ export type PostgresCheckpointerOptions =
 
 /**
  * Keeps runs in a table, which is made on first use. Every save is one round trip and one commit,
- * every load one round trip, as plain statements without parameters or session state, so that it
+ * every load one round trip, and another one where the latest checkpoint is a change, as plain statements without parameters or session state, so that it
  * works behind a pooler in transaction mode.
  *
  * With a URL it needs `@db/postgres` (`deno add jsr:@db/postgres`), `--allow-net=HOST:PORT`, and
@@ -205,8 +206,10 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
   /** Yields the checkpoint with the highest sequence. */
   async loadLatest(pipelineName: string, runId: string): Promise<LoadedRecord | undefined> {
     const key = await runKey(pipelineName, runId);
-    const [row] = await this.#query("load a run", latestSql(this.#tableName, key));
-    return latestOf(row);
+    const [latest] = await this.#query("load a run", latestSql(this.#tableName, key));
+    if (latest === undefined || !isChangeRow(latest)) return latestOf(latest);
+    const [chain] = await this.#query("load a run", chainSql(this.#tableName, key));
+    return latestOf(chain);
   }
 
   /** Yields the runs of one pipeline, the one saved last first. */

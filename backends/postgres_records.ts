@@ -41,6 +41,11 @@ export function latestOf(row: Row | undefined): LoadedRecord | undefined {
   return { ...record, idleMs: idleMsOf(row) };
 }
 
+/** Whether a row of `latestSql` is a change: it is a list, whatever it holds. */
+export function isChangeRow({ records }: Row): boolean {
+  return typeof records === "string" && records.startsWith("[");
+}
+
 /**
  * The records that rows stand for, newest first on both sides. Changes whose whole record has not
  * come yet are left, for more rows to be put behind them.

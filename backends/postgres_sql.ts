@@ -210,10 +210,21 @@ export const KEY_TAKEN = "23505";
 export const NULL_REFUSED = "23502";
 
 /**
+ * The latest checkpoint of a run, and for how many seconds nothing was heard of its worker. Where it
+ * is a change, {@linkcode chainSql} tells what it is a change of: to ask for both in one statement
+ * would cost every load the planning of a second scan.
+ */
+export function latestSql(tableName: string, key: RunKey): string {
+  return `SELECT ${RECORD} AS records, ` +
+    `extract(epoch FROM now() - GREATEST(created_at, touched_at))::text AS idle ` +
+    `FROM ${quoteName(tableName)} stored WHERE ${isRun(key)} ORDER BY sequence DESC LIMIT 1`;
+}
+
+/**
  * The latest checkpoint of a run, as one row: the whole record that it begins with and the changes
  * since, separated by commas, and for how many seconds nothing was heard of its worker.
  */
-export function latestSql(tableName: string, key: RunKey): string {
+export function chainSql(tableName: string, key: RunKey): string {
   const table = quoteName(tableName);
   return `SELECT string_agg(${RECORD}, ',' ORDER BY sequence) AS records, ` +
     `extract(epoch FROM now() - max(GREATEST(created_at, touched_at)))::text AS idle ` +
