@@ -173,7 +173,10 @@ Deno.test({
       );
       const keys = (await redis.cli("-n", "1", "keys", `${prefix}:0*`)).split("\n").toSorted();
       const lines = [...inRedis.matchAll(/^ {2}\w+ +.* {3}(\d{6}_\w+)$/gm)];
-      assertEquals(lines.map(([, label]) => `${prefix}:${label}`), keys);
+      const labels = lines.map(([, label]) => `${prefix}:${label}`);
+      // Whole checkpoints have keys of their own; of the large ones most are changes in a list.
+      assert(keys.length > 1 && labels.length > keys.length, keys.join(" "));
+      assertEquals(labels.filter((label) => keys.includes(label)), keys);
     } finally {
       await Deno.remove(folder, { recursive: true });
     }
