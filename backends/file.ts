@@ -65,7 +65,8 @@ export interface FileCheckpointerOptions {
  *
  * Small records are files as they are; of large ones, most files hold what changed, and no `state`.
  * Beside the checkpoints of a run lies one hidden file, `.head-<sequence>`: a second name of the
- * latest one, which lets only one writer save each sequence.
+ * latest one, which lets only one writer save each sequence. While a worker is at a run, `.lease`
+ * may lie there too; `.clock`, beside the pipelines' folders, tells the file system's time.
  *
  * @example
  * ```ts
@@ -156,7 +157,7 @@ export class FileCheckpointer implements Checkpointer {
     const folder = await this.#runFolder(pipelineName, runId);
     const record = await latestIn(folder);
     if (record?.status !== "running") return record;
-    return { ...record, idleMs: await idleMsOf(folder, record, clockOf(folder.path)) };
+    return { ...record, idleMs: await idleMsOf(folder, record, clockOf(this.#root)) };
   }
 
   /**
@@ -179,7 +180,7 @@ export class FileCheckpointer implements Checkpointer {
       if (summary === undefined) continue;
       if (status !== undefined && summary.status !== status) continue;
       const isRunning = summary.status === "running";
-      if (isRunning) now ??= clockOf(parent);
+      if (isRunning) now ??= clockOf(this.#root);
       const idleMs = now === undefined ? undefined : await idleMsOf(run, summary, now);
       summaries.push(isRunning ? { ...summary, idleMs } : summary);
     }

@@ -15,6 +15,9 @@ import { readIfThere, removeIfThere } from "./file_system.ts";
 /** A file in the folder of a run that is written anew whenever its worker is heard of. */
 const LEASE = ".lease";
 
+/** A file beside the folders of the pipelines that is written to see the file system's clock. */
+const CLOCK = ".clock";
+
 /** Notes that the worker of a run is alive; whether its folder is still there. */
 export function noteAlive(folder: RunFolder, writer: string): boolean {
   try {
@@ -49,18 +52,17 @@ export async function idleMsOf(
   return heardAt === -Infinity ? undefined : now - heardAt;
 }
 
-/** The time that a file gets that is written now; the host's own where no file may be written. */
-export function clockOf(folder: string): number {
-  const probe = join(folder, `.clock-${crypto.randomUUID()}`);
+/**
+ * The time that a file gets that is written now; the host's own where no file may be written. The
+ * file stays, one for all runs: one that is made and removed would be left by whoever dies between.
+ */
+export function clockOf(root: string): number {
+  const clock = join(root, CLOCK);
   try {
-    Deno.writeTextFileSync(probe, "");
+    Deno.writeTextFileSync(clock, "\n");
+    return writtenAt(clock) ?? Date.now();
   } catch {
     return Date.now();
-  }
-  try {
-    return writtenAt(probe) ?? Date.now();
-  } finally {
-    removeIfThere(probe);
   }
 }
 

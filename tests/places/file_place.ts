@@ -4,13 +4,17 @@ import type { Place } from "./place.ts";
 /** A checkpoint, or the one head of a run. */
 const KEPT = /^[^/]+\/(?<run>[^/]+)\/(?:\d{6,}_.*\.json|(?<head>\.head-\d+))$/;
 
+/** The one file that belongs to no run. */
+const CLOCK = ".clock";
+
 /** A folder. */
 export async function filePlace(): Promise<Place> {
   const where = await Deno.makeTempDir({ prefix: "firefly-place-" });
+  const contents = async () => (await filesBelow(where)).filter((path) => path !== CLOCK);
   return {
     address: { backend: "file", where },
     async strays() {
-      const paths = await filesBelow(where);
+      const paths = await contents();
       const heads = Map.groupBy(paths, (path) => {
         const { run, head } = KEPT.exec(path)?.groups ?? {};
         return head === undefined ? undefined : run;
@@ -21,7 +25,7 @@ export async function filePlace(): Promise<Place> {
         ...[...heads.values()].flatMap((paths) => paths.slice(1)),
       ];
     },
-    contents: () => filesBelow(where),
+    contents,
     [Symbol.asyncDispose]: () => Deno.remove(where, { recursive: true }),
   };
 }
