@@ -161,8 +161,9 @@ export class FileCheckpointer implements Checkpointer {
   }
 
   /**
-   * Yields the runs of one pipeline, the one saved last first. Looks into every run's folder, and
-   * reads its latest file.
+   * Yields the runs of one pipeline, the one saved last first, by the clocks of those who saved them;
+   * how long nothing was heard of each is told by the file system's. Looks into every run's folder,
+   * and reads its latest file.
    */
   async *listRuns(
     pipelineName: string,
@@ -179,10 +180,8 @@ export class FileCheckpointer implements Checkpointer {
       const summary = await summaryIn(run);
       if (summary === undefined) continue;
       if (status !== undefined && summary.status !== status) continue;
-      const isRunning = summary.status === "running";
-      if (isRunning) now ??= clockOf(this.#root);
-      const idleMs = now === undefined ? undefined : await idleMsOf(run, summary, now);
-      summaries.push(isRunning ? { ...summary, idleMs } : summary);
+      now ??= clockOf(this.#root);
+      summaries.push({ ...summary, idleMs: await idleMsOf(run, summary, now) });
     }
     summaries.sort((one, other) => compare(other.savedAt, one.savedAt));
     yield* summaries.slice(0, limit);
