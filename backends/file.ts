@@ -13,6 +13,7 @@ import {
   type CheckpointRecord,
   type ListRunsOptions,
   type LoadedRecord,
+  RecordVersionError,
   type RunSummary,
 } from "../pipeline/checkpointer.ts";
 import { recordToText } from "../pipeline/record.ts";
@@ -117,6 +118,8 @@ export class FileCheckpointer implements Checkpointer {
       if (head !== undefined && record.status === "running") this.#notePublished(folder, head);
     } catch (cause) {
       if (cause instanceof CheckpointConflictError) throw cause;
+      // What a newer package saved is no save of ours to be repeated.
+      if (cause instanceof RecordVersionError) throw new CheckpointConflictError(record, { cause });
       throw new Error(`Cannot write to ${folder.path}: ${reasonOf(cause)}`, { cause });
     }
     const isOver = record.status !== "running" && this.#touched.delete(folder.path);
