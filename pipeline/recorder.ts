@@ -227,12 +227,14 @@ function changeSince(
   return { ...change, completedNodes: record.completedNodes, replacesCompletedNodes: true };
 }
 
-/** 64 random bits: enough to tell the writers of one run apart, and short, as each record has one. */
+/**
+ * 64 random bits: enough to tell the writers of one run apart, and short, as each record has one. The
+ * time is mixed in, since processes that were cloned from one draw the same random numbers.
+ */
 function newWriter(): string {
-  return Array.from(
-    crypto.getRandomValues(new Uint32Array(2)),
-    (half) => half.toString(16).padStart(8, "0"),
-  ).join("");
+  const [first = 0, second = 0] = crypto.getRandomValues(new Uint32Array(2));
+  const time = Date.now() ^ Math.round(performance.now() * 1_000);
+  return [first, (second ^ time) >>> 0].map((half) => half.toString(16).padStart(8, "0")).join("");
 }
 
 function savedEvent<State>(record: CheckpointRecord, durationMs: number): RunEvent<State> {
