@@ -62,7 +62,10 @@ export async function recoverRuns<State extends object>(
       else recovered.push(recovery);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(concurrency, limit) }, work));
+  const workers = Array.from({ length: Math.min(concurrency, limit) }, work);
+  // Where the list ends with an error, what was begun is ended first.
+  await Promise.allSettled(workers);
+  await Promise.all(workers);
   return recovered;
 }
 
