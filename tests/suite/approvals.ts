@@ -208,4 +208,35 @@ export function testApprovals(test: Test): void {
     const last = await elsewhere.resume("r", { approvePause: true });
     assertEquals([last.status, last.state.log], ["completed", ["joined after 0"]]);
   });
+
+  test("of two pauses of one node, a yes and a no each lead where they say", async (store) => {
+    const define = (checkpointer: Checkpointer) =>
+      definePipeline({
+        name: "two",
+        state: unchecked<{ item: string; log: string[] }>(),
+        reducers: { log: append },
+        nodes: {
+          split: () => {},
+          review: ({ item }) => pause(`${item}?`),
+          publish: (_, { answer }) => ({ log: `published ${answer}` }),
+          archive: () => ({ log: "archived" }),
+        },
+        start: "split",
+        edges: {
+          split: () => [send("review", { item: "a" }), send("review", { item: "b" })],
+          review: { route: () => "publish", to: ["publish"], rejected: "archive" },
+          publish: END,
+          archive: END,
+        },
+      }, { checkpointer });
+    const orders = [["r", "review#1", "review#2"], ["s", "review#2", "review#1"]] as const;
+    for (const [runId, yes, no] of orders) {
+      await define(store.checkpointer).invoke({ item: "", log: [] }, { runId });
+      const elsewhere = define(await store.again());
+      await elsewhere.resume(runId, { approvePause: true, pauseId: yes, answer: "soon" });
+      const result = await elsewhere.reject(runId, { pauseId: no });
+      assertEquals(result.status, "completed");
+      assertEquals(result.state.log.toSorted(), ["archived", "published soon"]);
+    }
+  });
 }
