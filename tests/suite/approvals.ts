@@ -239,4 +239,32 @@ export function testApprovals(test: Test): void {
       assertEquals(result.state.log.toSorted(), ["archived", "published soon"]);
     }
   });
+
+  test("what a node needed attempts for is in the history, also where its pause is rejected", async (store) => {
+    const define = (checkpointer: Checkpointer) =>
+      definePipeline({
+        name: "attempts",
+        state: unchecked<{ log: string[] }>(),
+        reducers: { log: append },
+        nodes: {
+          ask: {
+            run: (_, { attempt }) => {
+              if (attempt === 1) throw new Error("not yet");
+              return pause("sure?");
+            },
+            retry: { attempts: 2, delayMs: 0 },
+          },
+          tell: () => ({ log: "told" }),
+        },
+        start: "ask",
+        edges: { ask: { route: () => END, to: [END], rejected: "tell" }, tell: END },
+      }, { checkpointer });
+    await define(store.checkpointer).invoke({ log: [] }, { runId: "r" });
+    const elsewhere = define(await store.again());
+    assertEquals((await elsewhere.reject("r")).state.log, ["told"]);
+    const history = await Array.fromAsync(define(store.checkpointer).history("r"));
+    const asked = history.find(({ attempts }) => attempts.length > 0);
+    assertEquals(asked?.attempts, [{ node: "ask", visit: 1, attempts: 2 }]);
+    assertEquals(asked?.status, "paused");
+  });
 }
