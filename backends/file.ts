@@ -176,15 +176,14 @@ export class FileCheckpointer implements Checkpointer {
     const takeTurn = makeTurns();
     const summaries: RunSummary[] = [];
     let now: number | undefined;
+    const clock = () => now ??= clockOf(this.#root);
     for (const name of listFolders(parent)) {
       await takeTurn();
       const path = join(parent, name);
       const run = { path, pipelineName, runId: nameOf(name), warn: this.#warn };
-      const summary = await summaryIn(run);
+      const summary = await summaryIn(run, clock);
       if (summary === undefined) continue;
-      if (status !== undefined && summary.status !== status) continue;
-      now ??= clockOf(this.#root);
-      summaries.push({ ...summary, idleMs: await idleMsOf(run, summary, now) });
+      if (status === undefined || summary.status === status) summaries.push(summary);
     }
     summaries.sort((one, other) => compare(other.savedAt, one.savedAt));
     yield* summaries.slice(0, limit);

@@ -117,13 +117,13 @@ export class StalePauseError extends RunError {
   /** The name of the class. */
   override readonly name = "StalePauseError";
 
-  /** Takes the run, where it stands, and the pause that was to be approved. */
+  /** Takes the run, where it stands, and the pause that was to be approved or rejected. */
   constructor(run: RunName, status: RunStatus, pauseId?: string, options?: ErrorOptions) {
     const what = pauseId === undefined ? "it is not paused" : `"${pauseId}" is no pending pause`;
     super(
       run,
-      `Cannot approve a pause of ${label(run)}: ${what} (the run is ${status}); somebody else ` +
-        "may have approved it; resume without approvePause to go on with a run that stopped",
+      `Cannot answer a pause of ${label(run)}: ${what} (the run is ${status}); somebody else ` +
+        "may have answered it; resume without approvePause to go on with a run that stopped",
       options,
     );
   }
