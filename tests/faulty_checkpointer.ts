@@ -58,6 +58,7 @@ export class FaultyCheckpointer implements Checkpointer {
   readonly #isDeadly: boolean;
   readonly #hanging = Promise.withResolvers<void>();
   #touched = Promise.withResolvers<void>();
+  #saving = 0;
   #late: () => Promise<unknown> = () => Promise.resolve();
 
   /**
@@ -72,7 +73,10 @@ export class FaultyCheckpointer implements Checkpointer {
     this.hangs = this.#hanging.promise;
   }
 
-  /** Resolves when the store is told the next time that the run's worker is alive. */
+  /**
+   * Resolves when the store is told the next time that the run's worker is alive, and nothing is being
+   * saved.
+   */
   get heard(): Promise<void> {
     return this.#touched.promise;
   }
@@ -85,7 +89,12 @@ export class FaultyCheckpointer implements Checkpointer {
   /** Saves, which may be a claim. */
   async save(record: CheckpointRecord, change?: CheckpointChange): Promise<void> {
     const operations: Operation[] = record.resume === undefined ? ["save"] : ["save", "claim"];
-    await this.#do(operations, (store) => store.save(record, change));
+    this.#saving++;
+    try {
+      await this.#do(operations, (store) => store.save(record, change));
+    } finally {
+      this.#saving--;
+    }
   }
 
   /** Loads. */
@@ -99,8 +108,10 @@ export class FaultyCheckpointer implements Checkpointer {
       ["touch"],
       async (store) => await store.touch?.(pipelineName, runId, writer) ?? true,
     );
-    this.#touched.resolve();
-    this.#touched = Promise.withResolvers();
+    if (this.#saving === 0) {
+      this.#touched.resolve();
+      this.#touched = Promise.withResolvers();
+    }
     return await answer;
   }
 

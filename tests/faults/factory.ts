@@ -46,6 +46,9 @@ export const ORDER: Build = {
   verdict: "",
 };
 
+/** Developers that wait until their worker is heard of. */
+export const DEVELOPERS = 2 * ORDER.requirements.length;
+
 /** What a worker brings to a build. */
 export interface Worker extends PipelineOptions<Build> {
   /** What the factory is called; a recovery finds the builds of this name. */
