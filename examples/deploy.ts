@@ -6,6 +6,7 @@ import {
   CheckpointLoadError,
   CheckpointSaveError,
   InputValidationError,
+  RunActiveError,
   type RunEvent,
   RunExistsError,
   RunNotFoundError,
@@ -39,6 +40,7 @@ const ROUTES: readonly Route[] = [
   ["GET", new URLPattern({ pathname: "/runs/:id" }), show],
   ["POST", new URLPattern({ pathname: "/runs/:id/approve" }), approve],
   ["POST", new URLPattern({ pathname: "/runs/:id/resume" }), resume],
+  ["POST", new URLPattern({ pathname: "/recover" }), recover],
 ];
 
 /** Whoever sends the same Idempotency-Key again gets a 409 and the location of the first run. */
@@ -76,9 +78,18 @@ async function approve(request: Request, _url: URL, runId: string): Promise<Resp
   return await accepted(runId, events);
 }
 
-/** For runs that failed, or whose process died; one that is at work elsewhere is taken over. */
-async function resume(_request: Request, _url: URL, runId: string): Promise<Response> {
-  return await accepted(runId, articles.stream({ resume: runId }));
+const Resumption = z.strictObject({ takeOver: z.boolean().optional() });
+
+/** For runs that failed, or whose process died: nothing was heard of it for 30 s, or it is taken over. */
+async function resume(request: Request, _url: URL, runId: string): Promise<Response> {
+  const resumption = checked(Resumption, await readJson(request));
+  return await accepted(runId, articles.stream({ resume: runId, ...resumption }));
+}
+
+/** Goes on with all runs whose process died; for a scheduler, as often as it likes. */
+function recover(): Response {
+  articles.recover().catch((error: Error) => console.error(error.message));
+  return new Response(null, { status: 202 });
 }
 
 /** Answers as soon as what was asked for is stored; the run goes on in the background. */
@@ -118,7 +129,8 @@ function statusOf(error: unknown): number {
     types.some((type) => error instanceof type);
   if (isA(BadRequestError, InputValidationError, URIError)) return 400;
   if (isA(RunNotFoundError)) return 404;
-  if (isA(RunPausedError, StalePauseError, RunExistsError, CheckpointConflictError)) return 409;
+  if (isA(RunActiveError, RunExistsError, RunPausedError, StalePauseError)) return 409;
+  if (isA(CheckpointConflictError)) return 409;
   if (isA(PostgresError, CheckpointLoadError, CheckpointSaveError)) return 503;
   return 500;
 }

@@ -30,10 +30,11 @@ Deno.test({
       const twice = await service.post("/runs", { topic: "Bees" }, key);
       assertEquals([twice.status, twice.location], [409, "/runs/first"]);
 
-      assertEquals((await service.post("/runs/first/resume")).status, 202);
+      assertEquals((await service.post("/runs/first/resume")).status, 409);
+      assertEquals((await service.post("/runs/first/resume", { takeOver: true })).status, 202);
       const paused = await service.until("/runs/first", ({ status }) => status === "paused");
-      assertEquals(paused.pauses, [
-        { id: "review#1", node: "review", reason: 'Publish "All about Bees & trees."?' },
+      assertEquals(paused.pauses.map(({ id, node, reason }) => [id, node, reason]), [
+        ["review#1", "review", 'Publish "All about Bees & trees."?'],
       ]);
       const { location: second } = await service.post("/runs", { topic: "Moss" });
       assert(second !== null && second !== "/runs/first");
@@ -61,8 +62,9 @@ Deno.test({
       }));
       assertEquals(rivals.sort(), [202, 409]);
       // Takes over what goes on here: the call before it fails when nobody waits for it any more.
+      const force = { takeOver: true };
       let takeover = 409;
-      while (takeover === 409) takeover = (await service.post("/runs/first/resume")).status;
+      while (takeover === 409) takeover = (await service.post("/runs/first/resume", force)).status;
       assertEquals(takeover, 202); // a 409 before it: the other call saved at the same moment
       const written = ["write", "review", "write", "review", "illustrate"];
       await service.until("/runs/first", ({ completedNodes }) => completedNodes.length === 5);
@@ -73,7 +75,10 @@ Deno.test({
       service = await serve(asVariables(database.dsn));
       const killed = await service.show("/runs/first");
       assertEquals([killed.status, killed.completedNodes], ["running", written]);
-      assertEquals((await service.post("/runs/first/resume")).status, 202);
+      // Nothing was heard of its process for as long as a lease lasts.
+      await database.query("UPDATE firefly_checkpoints SET created_at = now() - interval '1 hour'");
+      await database.query("UPDATE firefly_checkpoints SET touched_at = NULL");
+      assertEquals((await service.post("/recover")).status, 202);
       const done = await service.until("/runs/first", ({ status }) => status === "completed");
       assertEquals(done.completedNodes, [...written, "publish"]);
       assertMatch(done.state.url, /^https:\/\/example\.com\/bees-trees\?key=.*publish/);
