@@ -27,10 +27,13 @@ export interface Child extends AsyncDisposable {
   kill(): Promise<void>;
 }
 
+/** No start asks a registry: whoever starts a script has loaded what it needs. */
+const OPTIONS = ["--no-check", "--cached-only", "--quiet", "-A"];
+
 /** Starts a script, which finds the arguments in `Deno.args`. */
 export function startChild(script: URL, args: readonly string[]): Child {
   const process = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-check", "--quiet", ...configArgs(), "-A", fromFileUrl(script), ...args],
+    args: ["run", ...OPTIONS, ...configArgs(), fromFileUrl(script), ...args],
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
