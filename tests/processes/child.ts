@@ -23,6 +23,8 @@ export interface Child extends AsyncDisposable {
   tell(order: unknown): Promise<void>;
   /** The next line that it prints; `undefined` when it has ended. */
   hear(): Promise<string | undefined>;
+  /** Asks it to end, as who stops a service does. */
+  stop(): void;
   /** Ends it as a power cut would end it, and waits until it is gone. */
   kill(): Promise<void>;
 }
@@ -65,6 +67,7 @@ export function startChild(script: URL, args: readonly string[]): Child {
       const { value } = await lines.next();
       return value;
     },
+    stop: () => process.kill("SIGTERM"),
     kill,
     [Symbol.asyncDispose]: kill,
   };
