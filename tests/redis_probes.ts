@@ -74,6 +74,8 @@ export const IOREDIS: Driver = {
   open(url, options) {
     const client = new Redis(url, {
       retryStrategy: (tries) => Math.min(tries * 10, 100),
+      // It would ask a server that loads what it kept once a second, also when it was told to end.
+      enableReadyCheck: false,
       disconnectTimeout: DISCONNECT_MS.redis,
     });
     // Without a listener, it prints what it meets.
