@@ -104,6 +104,15 @@ export {
   UnknownNodeError,
 } from "./pipeline/errors.ts";
 export type { EventHandler, RunEvent, RunObserver, TaskEvent } from "./pipeline/events.ts";
+export type {
+  CancelOptions,
+  ForkOptions,
+  InvokeOptions,
+  RecoverOptions,
+  RejectOptions,
+  ResumeOptions,
+  StreamRequest,
+} from "./pipeline/call_options.ts";
 export type { CheckpointHead } from "./pipeline/record_fold.ts";
 export type { HistoryEntry, HistoryTask } from "./pipeline/history.ts";
 export type { Json, JsonObject } from "./pipeline/json.ts";
@@ -117,15 +126,9 @@ export {
 } from "./pipeline/pause.ts";
 export {
   definePipeline,
-  type ForkOptions,
-  type InvokeOptions,
   type ListedRun,
   type Pipeline,
   type PipelineOptions,
-  type RecoverOptions,
-  type RejectOptions,
-  type ResumeOptions,
-  type StreamRequest,
 } from "./pipeline/pipeline.ts";
 export type { HistoryOption, PrunableStatus, PruneOptions, PruneResult } from "./pipeline/prune.ts";
 export { append, extend, merge, replace } from "./pipeline/reducers.ts";

@@ -172,17 +172,14 @@ export class FileCheckpointer implements Checkpointer {
     const takeTurn = makeTurns();
     const summaries: RunSummary[] = [];
     let now: number | undefined;
+    const clock = () => now ??= clockOf(this.#root);
     for (const name of listFolders(parent)) {
       await takeTurn();
       const path = join(parent, name);
       const run = { path, pipelineName, runId: nameOf(name), warn: this.#warn };
-      const summary = await summaryIn(run);
+      const summary = await summaryIn(run, clock);
       if (summary === undefined) continue;
-      if (status !== undefined && summary.status !== status) continue;
-      const isRunning = summary.status === "running";
-      if (isRunning) now ??= clockOf(this.#root);
-      const idleMs = now === undefined ? undefined : await idleMsOf(run, summary, now);
-      summaries.push(isRunning ? { ...summary, idleMs } : summary);
+      if (status === undefined || summary.status === status) summaries.push(summary);
     }
     summaries.sort((one, other) => compare(other.savedAt, one.savedAt));
     yield* summaries.slice(0, limit);

@@ -8,12 +8,9 @@
 import { join } from "@std/path";
 import type { CheckpointRecord } from "../pipeline/checkpointer.ts";
 import { headPath } from "./file_heads.ts";
-import { checkpointName } from "./file_names.ts";
+import { checkpointName, LEASE } from "./file_names.ts";
 import type { RunFolder } from "./file_stored.ts";
 import { readIfThere, removeIfThere } from "./file_system.ts";
-
-/** A file in the folder of a run that is written anew whenever its worker is heard of. */
-const LEASE = ".lease";
 
 /** A file beside the folders of the pipelines that is written to see the file system's clock. */
 const CLOCK = ".clock";
@@ -39,15 +36,20 @@ export function dropLeaseOf({ path }: RunFolder, writer: string): void {
   if (readIfThere(join(path, LEASE)) === writer) dropLease(path);
 }
 
-/** Milliseconds from the latest checkpoint of a run, or what was heard of its worker since, to now. */
+/**
+ * Milliseconds from the latest checkpoint of a run, or what was heard of its worker since, to now.
+ *
+ * @param hasLease Whether something was heard, as far as that is known.
+ */
 export async function idleMsOf(
   folder: RunFolder,
   latest: Pick<CheckpointRecord, "sequence" | "nodeId">,
   now: number,
+  hasLease = true,
 ): Promise<number | undefined> {
   const saved = writtenAt(headPath(folder, latest.sequence)) ??
     writtenAt(join(folder.path, await checkpointName(latest)));
-  const touched = writtenAt(join(folder.path, LEASE));
+  const touched = hasLease ? writtenAt(join(folder.path, LEASE)) : undefined;
   const heardAt = Math.max(saved ?? -Infinity, touched ?? -Infinity);
   return heardAt === -Infinity ? undefined : now - heardAt;
 }

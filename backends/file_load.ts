@@ -6,10 +6,11 @@
 
 import { join } from "@std/path";
 import type { CheckpointRecord, RunSummary } from "../pipeline/checkpointer.ts";
-import { summarize } from "../pipeline/record.ts";
+import { summarize, type Summarized } from "../pipeline/record.ts";
 import { foldHistory, foldLatest } from "../pipeline/stored_change.ts";
 import { chainsIn } from "./file_chains.ts";
 import { headPath, publish } from "./file_heads.ts";
+import { idleMsOf } from "./file_lease.ts";
 import { candidatesIn, readStored, type RunFolder } from "./file_stored.ts";
 import { countNames, type FolderListing, listFolder } from "./file_system.ts";
 
@@ -51,16 +52,31 @@ export async function* historyIn(folder: RunFolder): AsyncIterable<CheckpointRec
 /**
  * What a list tells of the run in a folder. Reads its latest file alone: a change tells all but the
  * names, and the run's is mostly its folder's.
+ *
+ * @param clock Tells the file system's time.
  */
-export async function summaryIn(folder: RunFolder): Promise<RunSummary | undefined> {
-  for (const candidate of candidatesIn(listFolder(folder.path))) {
+export async function summaryIn(
+  folder: RunFolder,
+  clock: () => number,
+): Promise<RunSummary | undefined> {
+  const listing = listFolder(folder.path);
+  const summary = summaryOf(folder, listing) ?? await latestIn(folder);
+  if (summary === undefined) return undefined;
+  if (summary.status !== "running") return summarize(summary);
+  const idleMs = await idleMsOf(folder, summary, clock(), listing.hasLease);
+  return summarize({ ...summary, idleMs });
+}
+
+/** What the latest file tells of a run, if that is enough. */
+function summaryOf(folder: RunFolder, listing: FolderListing): Summarized | undefined {
+  for (const candidate of candidatesIn(listing)) {
     const file = readStored(folder, candidate);
     if (file === undefined) continue;
-    if (file.whole !== undefined) return summarize(file.whole);
+    if (file.whole !== undefined) return file.whole;
     const { sequence, node_id, status = "running", saved_at, pending_edges = [] } = file.change;
     const { pipelineName, runId } = folder;
-    if (runId === undefined || saved_at === undefined) break;
-    return summarize({
+    if (runId === undefined || saved_at === undefined) return undefined;
+    return {
       pipelineName,
       runId,
       sequence,
@@ -68,8 +84,6 @@ export async function summaryIn(folder: RunFolder): Promise<RunSummary | undefin
       status,
       savedAt: saved_at,
       pendingEdges: pending_edges,
-    });
+    };
   }
-  const record = await latestIn(folder);
-  return record && summarize(record);
 }

@@ -11,6 +11,9 @@ const LONGEST = 200;
 
 const HEAD = ".head-";
 
+/** A file in the folder of a run that is written anew whenever its worker is heard of. */
+export const LEASE = ".lease";
+
 /** Begins the name of a file that is being written. */
 export const DRAFT = ".draft-";
 

@@ -7,7 +7,7 @@
  */
 
 import { join } from "@std/path";
-import { DRAFT, headSequenceOf, sequenceOf } from "./file_names.ts";
+import { DRAFT, headSequenceOf, LEASE, sequenceOf } from "./file_names.ts";
 
 /** So long, in milliseconds, reading keeps the thread before others get their turn. */
 const LONGEST_TURN_MS = 15;
@@ -24,6 +24,8 @@ export interface FolderListing {
   readonly heads: readonly number[];
   /** Names of drafts. */
   readonly drafts: readonly string[];
+  /** Whether its worker was heard of since it saved. */
+  readonly hasLease: boolean;
 }
 
 /** Lists the folder of a run; empty if there is none. */
@@ -31,6 +33,7 @@ export function listFolder(folder: string): FolderListing {
   const checkpoints: { sequence: number; name: string; isHead: false }[] = [];
   const heads: number[] = [];
   const drafts: string[] = [];
+  let hasLease = false;
   for (const { name, isFile } of entriesOf(folder)) {
     if (!isFile) continue;
     const sequence = sequenceOf(name);
@@ -38,10 +41,11 @@ export function listFolder(folder: string): FolderListing {
     if (sequence !== undefined) checkpoints.push({ sequence, name, isHead: false });
     else if (head !== undefined) heads.push(head);
     else if (name.startsWith(DRAFT)) drafts.push(name);
+    else if (name === LEASE) hasLease = true;
   }
   checkpoints.sort((one, other) => other.sequence - one.sequence);
   heads.sort((one, other) => other - one);
-  return { checkpoints, heads, drafts };
+  return { checkpoints, heads, drafts, hasLease };
 }
 
 /** The names of the folders in a folder; hidden ones are left out. */

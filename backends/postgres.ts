@@ -28,17 +28,16 @@ import {
   type RunSql,
 } from "./postgres_client.ts";
 import { isPassing, PostgresError, reasonOf } from "./postgres_error.ts";
+import { loadLatest } from "./postgres_load.ts";
 import { keyOf } from "./postgres_names.ts";
 import { makePool, type Pool } from "./postgres_pool.ts";
-import { isChangeRow, latestOf, sequenceOf, summaryOf, takeHistory } from "./postgres_records.ts";
+import { sequenceOf, summaryOf, takeHistory } from "./postgres_records.ts";
 import { changeDetails, type StoredRow, toChangeRow, toRow } from "./postgres_row.ts";
 import {
-  chainSql,
   checkTableName,
   deleteSql,
   historySql,
   KEY_TAKEN,
-  latestSql,
   listSql,
   NULL_REFUSED,
   postgresSchema,
@@ -101,8 +100,9 @@ export type PostgresCheckpointerOptions =
 
 /**
  * Keeps runs in a table, which is made on first use. Every save is one round trip and one commit,
- * every load one round trip, and another one where the latest checkpoint is a change, as plain statements without parameters or session state, so that it
- * works behind a pooler in transaction mode.
+ * every load one round trip, and another one where the latest checkpoint is a change: plain
+ * statements without parameters or session state, which also work behind a pooler in transaction
+ * mode.
  *
  * With a URL it needs `@db/postgres` (`deno add jsr:@db/postgres`), `--allow-net=HOST:PORT`, and
  * `--allow-env` where parts of the URL are left to `PG*`. A client may be of `@db/postgres`,
@@ -206,10 +206,7 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
   /** Yields the checkpoint with the highest sequence. */
   async loadLatest(pipelineName: string, runId: string): Promise<LoadedRecord | undefined> {
     const key = await runKey(pipelineName, runId);
-    const [latest] = await this.#query("load a run", latestSql(this.#tableName, key));
-    if (latest === undefined || !isChangeRow(latest)) return latestOf(latest);
-    const [chain] = await this.#query("load a run", chainSql(this.#tableName, key));
-    return latestOf(chain);
+    return await loadLatest((sql) => this.#query("load a run", sql), this.#tableName, key);
   }
 
   /** Yields the runs of one pipeline, the one saved last first. */

@@ -14,6 +14,7 @@ import {
   writerMark,
 } from "../pipeline/stored_change.ts";
 import type { Row } from "./postgres_client.ts";
+import type { Span } from "./postgres_sql.ts";
 
 /** What Postgres made JSON of: the columns of a whole record, or some of a change's in a list. */
 type Item = Columns | readonly unknown[];
@@ -22,28 +23,56 @@ interface Columns {
   readonly [column: string]: unknown;
 }
 
+/** Where the writer stands in the list of a change. */
+const WRITER = 5;
+
+/** A row of `latestSql`: a whole checkpoint, or the last change of a chain. */
+export type Latest =
+  | { readonly record: LoadedRecord }
+  | { readonly change: StoredChange; readonly span: Span; readonly idleMs: number | undefined };
+
 /**
- * The record that a row of `latestSql` stands for; `undefined` if there is none.
+ * Reads a row of `latestSql`.
  *
  * @throws {TypeError} If it is no such row.
  * @throws {RecordVersionError} If a newer version of this package wrote it.
  */
-export function latestOf(row: Row | undefined): LoadedRecord | undefined {
-  if (typeof row?.records !== "string") return undefined;
-  const [first, ...changes]: readonly Item[] = JSON.parse(`[${row.records}]`);
-  if (first === undefined || isChange(first)) {
-    throw new TypeError(
-      `Cannot read a run in Postgres: the whole checkpoint is gone that checkpoint ` +
-        `${isChange(first) ? first[0] : "?"} is a change of`,
-    );
-  }
-  const record = foldLatest(wholeOf(first), changes.map(changeOf), where(first));
-  return { ...record, idleMs: idleMsOf(row) };
+export function latestOf(row: Row): Latest {
+  const item = itemOf(row);
+  const idleMs = idleMsOf(row);
+  if (!isChange(item)) return { record: { ...wholeOf(item), idleMs } };
+  const change = changeOf(item);
+  const span = { from: Number(row.base), below: change.sequence, writer: String(item[WRITER]) };
+  return { change, span, idleMs };
 }
 
-/** Whether a row of `latestSql` is a change: it is a list, whatever it holds. */
-export function isChangeRow({ records }: Row): boolean {
-  return typeof records === "string" && records.startsWith("[");
+/**
+ * The record that rows of `chainSql` and the change after them stand for; `undefined` if the chain
+ * has no beginning.
+ *
+ * @throws {TypeError} If something between is missing or damaged.
+ */
+export function foldedLatest(
+  rows: readonly Row[],
+  last: StoredChange,
+  { from }: Span,
+): CheckpointRecord | undefined {
+  const [first, ...changes] = rows;
+  if (first === undefined || Number(first.sequence) !== from) return undefined;
+  const whole = itemOf(first);
+  if (isChange(whole)) return undefined;
+  const base = wholeOf(whole);
+  const mark = writerMark(base.writer);
+  const between = changes.map((row) => detailsOf(row, mark));
+  return foldLatest(base, [...between, last], where(whole));
+}
+
+/** A change as far as folding needs it: of which node and when it was, only the last one tells. */
+function detailsOf(row: Row, writer: string): StoredChange {
+  const sequence = Number(row.sequence);
+  const change = { sequence, node_id: "", writer, ...itemOf(row) };
+  if (isStoredChange(change)) return change;
+  throw damagedChange(sequence);
 }
 
 /**
@@ -110,7 +139,13 @@ function changeOf(item: Item): StoredChange {
     ...(typeof details === "object" ? details : undefined),
   };
   if (isStoredChange(stored)) return stored;
-  throw new TypeError(`Cannot read checkpoint ${sequence} in Postgres: it is no change of another`);
+  throw damagedChange(sequence);
+}
+
+function damagedChange(sequence: unknown): TypeError {
+  return new TypeError(
+    `Cannot read checkpoint ${sequence} in Postgres: it is no change of another`,
+  );
 }
 
 function where({ sequence, run_id }: Columns): string {

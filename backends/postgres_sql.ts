@@ -210,27 +210,36 @@ export const KEY_TAKEN = "23505";
 export const NULL_REFUSED = "23502";
 
 /**
- * The latest checkpoint of a run, and for how many seconds nothing was heard of its worker. Where it
- * is a change, {@linkcode chainSql} tells what it is a change of: to ask for both in one statement
- * would cost every load the planning of a second scan.
+ * The latest checkpoint of a run, for how many seconds nothing was heard of its worker, and where it
+ * is a change, the sequence of the whole one that its chain begins with. What is between the two,
+ * {@linkcode chainSql} tells: to ask for all in one statement would cost every load the planning of a
+ * second scan.
  */
 export function latestSql(tableName: string, key: RunKey): string {
-  return `SELECT ${RECORD} AS records, ` +
+  return `SELECT ${RECORD} AS record, base_sequence::text AS base, ` +
     `extract(epoch FROM now() - GREATEST(created_at, touched_at))::text AS idle ` +
     `FROM ${quoteName(tableName)} stored WHERE ${isRun(key)} ORDER BY sequence DESC LIMIT 1`;
 }
 
+/** A part of a run's history that one writer saved. */
+export interface Span {
+  /** Sequence of the first checkpoint. */
+  readonly from: number;
+  /** The sequence after the last one. */
+  readonly below: number;
+  /** Key of the writer's id. */
+  readonly writer: string;
+}
+
 /**
- * The latest checkpoint of a run, as one row: the whole record that it begins with and the changes
- * since, separated by commas, and for how many seconds nothing was heard of its worker.
+ * A chain of checkpoints, oldest first: the whole one that it begins with, and of each change its
+ * details alone, from which the latest checkpoint is folded.
  */
-export function chainSql(tableName: string, key: RunKey): string {
-  const table = quoteName(tableName);
-  return `SELECT string_agg(${RECORD}, ',' ORDER BY sequence) AS records, ` +
-    `extract(epoch FROM now() - max(GREATEST(created_at, touched_at)))::text AS idle ` +
-    `FROM ${table} stored WHERE ${isRun(key)} AND sequence >= ` +
-    `(SELECT COALESCE(base_sequence, sequence) FROM ${table} WHERE ${isRun(key)} ` +
-    `ORDER BY sequence DESC LIMIT 1)`;
+export function chainSql(tableName: string, key: RunKey, { from, below, writer }: Span): string {
+  return `SELECT sequence::text AS sequence, ` +
+    `CASE WHEN base_sequence IS NULL THEN row_to_json(stored)::text ELSE details END AS record ` +
+    `FROM ${quoteName(tableName)} stored WHERE ${isRun(key)} AND sequence >= ${from} ` +
+    `AND sequence < ${below} AND writer = ${quote(writer)} ORDER BY stored.sequence`;
 }
 
 /** Some checkpoints of a run, newest first, below a sequence. */

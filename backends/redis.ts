@@ -38,7 +38,7 @@ import {
   THIRTY_DAYS,
 } from "./redis_options.ts";
 import { HISTORY, LATEST } from "./redis_read_lua.ts";
-import { historyOf, latestOf } from "./redis_records.ts";
+import { historyOf, latestOf, toldLatest } from "./redis_records.ts";
 import { DELETE, TRIM } from "./redis_remove_lua.ts";
 import { saveChange, saveWhole, writerText } from "./redis_saves.ts";
 import { type RunScript, runScript, textOf, textsOf } from "./redis_script.ts";
@@ -160,15 +160,14 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
   async loadLatest(pipelineName: string, runId: string): Promise<LoadedRecord | undefined> {
     return await this.#call("load a run", async (run) => {
       const place = await placeOfRun(this.#keyPrefix, pipelineName, runId);
-      const told = textsOf(await run(LATEST, [place.keys.index], []));
-      const [sequence = "unknown", idle = "", whole, changes = ""] = told;
-      if (whole !== undefined) {
-        const record = latestOf({ sequence, idle, whole, changes }, whereOf(place));
+      const told = toldLatest(await run(LATEST, [place.keys.index], []));
+      if (told.whole !== undefined) {
+        const record = latestOf(told, whereOf(place));
         if (record === undefined) throw lostError(place);
         return record;
       }
-      if (sequence === "known") throw lostError(place);
-      if (sequence === "expired") return undefined;
+      if (told.sequence === "known") throw lostError(place);
+      if (told.sequence === "expired") return undefined;
       for await (const { record } of oldRecordsOf(run, place)) return record;
       return undefined;
     });

@@ -74,20 +74,48 @@ interface Listing {
 async function* runsIn(listing: Listing, source: PipelineKeys): AsyncIterable<RunSummary> {
   let lowest = "-inf";
   for (let pass = 0; pass < PASSES; pass++) {
-    let [highest, skipped, top] = ["+inf", 0, ""];
-    for (;;) {
-      const args = [highest, lowest, String(skipped), String(PAGE), listing.status ?? ""];
-      const reply = textsOf(await listing.ways.run(LIST, [source.runs], args));
-      const [count, first = "", last = "", ...told] = reply;
+    let top = "";
+    for await (const { first, told } of pagesOf(listing, source, lowest)) {
       top ||= first;
       yield* await summariesOf(listing, source, listedIn(told));
-      if (Number(count) < PAGE) break;
-      // Those that were saved in the same microsecond as the last one are looked at again.
-      skipped = last === highest ? skipped + PAGE : 0;
-      highest = last;
     }
     if (top === "") return;
     lowest = `(${top}`;
+  }
+}
+
+interface Page {
+  /** Runs that were looked at. */
+  readonly count: number;
+  /** The highest score of them; empty where there are none. */
+  readonly first: string;
+  /** The lowest one. */
+  readonly last: string;
+  /** What is told of those that are wanted. */
+  readonly told: readonly (string | undefined)[];
+}
+
+/** The pages from the highest score down; the next one is on its way while one is read. */
+async function* pagesOf(
+  { ways, status }: Listing,
+  { runs }: PipelineKeys,
+  lowest: string,
+): AsyncIterable<Page> {
+  const ask = async (highest: string, skipped: number): Promise<Page> => {
+    const args = [highest, lowest, String(skipped), String(PAGE), status ?? ""];
+    const [count, first = "", last = "", ...told] = textsOf(await ways.run(LIST, [runs], args));
+    return { count: Number(count), first, last, told };
+  };
+  let [highest, skipped] = ["+inf", 0];
+  for (let asked: Promise<Page> | undefined = ask(highest, skipped); asked !== undefined;) {
+    const page: Page = await asked;
+    // Those that were saved in the same microsecond as the last one are looked at again.
+    skipped = page.last === highest ? skipped + PAGE : 0;
+    highest = page.last;
+    asked = page.count < PAGE ? undefined : ask(highest, skipped);
+    // Whoever has seen enough does not wait for it.
+    asked?.catch(() => {});
+    yield page;
   }
 }
 

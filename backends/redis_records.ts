@@ -1,6 +1,5 @@
 /**
- * Records read back from what scripts tell of them: whole checkpoints, and the changes since,
- * separated by commas.
+ * Records read back from what scripts tell of them: whole checkpoints, and the changes since.
  *
  * @module
  */
@@ -18,17 +17,29 @@ import {
   type StoredChange,
 } from "../pipeline/stored_change.ts";
 import { reasonOf, RedisError } from "./redis_error.ts";
+import { listOf, textOf, textsOf } from "./redis_script.ts";
 
 /** The latest checkpoint of a run, as a script tells it. */
 export interface ToldLatest {
-  /** Its sequence. */
+  /** Its sequence; where there is no checkpoint, the run's standing. */
   readonly sequence: string;
   /** For how many milliseconds nothing was heard of its worker; empty where that is not known. */
   readonly idle: string;
-  /** The whole checkpoint that its chain begins with. */
-  readonly whole: string;
+  /** The whole checkpoint that its chain begins with, if there is one. */
+  readonly whole: string | undefined;
   /** The changes since. */
   readonly changes: string;
+}
+
+/** What a script told of the latest checkpoint of a run. */
+export function toldLatest(reply: unknown): ToldLatest {
+  const [sequence, idle, whole, changes = []] = listOf(reply);
+  return {
+    sequence: textOf(sequence) ?? "unknown",
+    idle: textOf(idle) ?? "",
+    whole: textOf(whole),
+    changes: textsOf(changes).join(","),
+  };
 }
 
 /**
@@ -38,13 +49,16 @@ export interface ToldLatest {
  * @throws {RedisError} If what is there is damaged.
  * @throws {RecordVersionError} If a newer version of this package wrote it.
  */
-export function latestOf(told: ToldLatest, where: string): LoadedRecord | undefined {
+export function latestOf(
+  { sequence, idle, whole = "", changes }: ToldLatest,
+  where: string,
+): LoadedRecord | undefined {
   try {
-    const base = recordFromText(told.whole, where, "");
-    const changes = changesOf(told.changes, where);
-    const record = changes.length === 0 ? base : foldLatest(base, changes, where);
-    if (record.sequence !== Number(told.sequence)) return undefined;
-    return { ...record, idleMs: idleMsOf(told.idle) };
+    const base = recordFromText(whole, where, "");
+    const since = changesOf(changes, where);
+    const record = since.length === 0 ? base : foldLatest(base, since, where);
+    if (record.sequence !== Number(sequence)) return undefined;
+    return { ...record, idleMs: idleMsOf(idle) };
   } catch (cause) {
     throw damaged(cause, where);
   }

@@ -63,7 +63,12 @@ export function textOf(reply: unknown): string | undefined {
 
 /** A list of texts that a script answered. */
 export function textsOf(reply: unknown): readonly (string | undefined)[] {
-  if (Array.isArray(reply)) return reply.map(textOf);
+  return listOf(reply).map(textOf);
+}
+
+/** A list that a script answered. */
+export function listOf(reply: unknown): readonly unknown[] {
+  if (Array.isArray(reply)) return reply;
   throw new TypeError("Cannot read what the Redis client answered: it is no list");
 }
 

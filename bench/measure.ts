@@ -5,6 +5,8 @@
  * @module
  */
 
+import { keepAwake } from "./awake.ts";
+
 /**
  * A workload; it does `units` units of work. Where not all of its time counts, it comes back with
  * the milliseconds that do.
@@ -71,6 +73,7 @@ export function benchRate({ least, ...limit }: RateLimit): void {
 export function benchRatio({ floor, mostTimes, ...limit }: RatioLimit): void {
   const { name, unit, work } = limit;
   Deno.bench(name, ONCE, async () => {
+    using _awake = keepAwake();
     const [floors = [], times = []] = await inTurns([floor, work], limit);
     // Round by round: what disturbs the machine for a while then disturbs both.
     const ratio = median(times.map((time, round) => time / (floors[round] ?? NaN)));

@@ -4,6 +4,7 @@ import { RedisCheckpointer, type RedisClient } from "../backends/redis.ts";
 import { recordToText } from "../pipeline/record.ts";
 import { whyNoRedisDriver } from "../tests/servers/registry.ts";
 import { startRedis } from "../tests/servers/redis.ts";
+import { keepApart } from "./apart.ts";
 import { record } from "./bench_record.ts";
 import { benchRatio, benchTime } from "./measure.ts";
 
@@ -13,6 +14,7 @@ const RUNS = 1_000;
 const TTL_SECONDS = 30 * 86_400;
 
 const server = await startRedis();
+await keepApart(await server.pid());
 
 /** A client, and the least that a save and a load could do through it. */
 interface Driver {

@@ -3,6 +3,7 @@ import { RedisCheckpointer } from "../backends/redis.ts";
 import { append, definePipeline, END, unchecked } from "../mod.ts";
 import { recordToText } from "../pipeline/record.ts";
 import { startRedis } from "../tests/servers/redis.ts";
+import { keepApart } from "./apart.ts";
 import { record } from "./bench_record.ts";
 import { benchRate, benchRatio, benchTime } from "./measure.ts";
 
@@ -11,6 +12,7 @@ const TTL_SECONDS = 30 * 86_400;
 const TEXT = "x".repeat(300);
 
 const server = await startRedis();
+await keepApart(await server.pid());
 const client = new Redis(server.url());
 const checkpointer = new RedisCheckpointer({ client });
 

@@ -60,7 +60,8 @@ const NO_CONTEXT: EdgeContext = {};
 
 /**
  * Asks the edge of each node once, in order, and joins the answers: a name that is given twice
- * runs once, every send runs.
+ * runs once, every send runs. Visits of one node that were answered in different ways each have
+ * their answer: the edge is asked once for each.
  *
  * @throws {RouteError} If an edge throws or answers with what it must not.
  */
@@ -87,7 +88,23 @@ export function nextTargets<State>(
   };
   const [first] = finished;
   if (finished.length === 1 && first !== undefined) return ask(first);
-  return askAll(new Map(finished.map((it) => [it.node, it])).values(), ask);
+  return askAll(distinct(finished), ask);
+}
+
+/** The ways in which edges are to be asked, in the order in which they come first. */
+function distinct(finished: readonly FinishedNode[]): readonly FinishedNode[] {
+  const ways = new Map<string, FinishedNode[]>();
+  for (const one of finished) {
+    const known = ways.get(one.node);
+    if (known === undefined) ways.set(one.node, [one]);
+    else if (!known.some((other) => isAlike(one, other))) known.push(one);
+  }
+  return [...ways.values()].flat();
+}
+
+function isAlike(one: FinishedNode, other: FinishedNode): boolean {
+  if (one.rejected !== other.rejected) return false;
+  return one.answer === other.answer || JSON.stringify(one.answer) === JSON.stringify(other.answer);
 }
 
 /** Hands an answer on to what follows the node that asked for it. */

@@ -5,6 +5,16 @@
  */
 
 import { rejectPause } from "./approval.ts";
+import {
+  type CancelOptions,
+  checkCall,
+  type ForkOptions,
+  type InvokeOptions,
+  type RecoverOptions,
+  type RejectOptions,
+  type ResumeOptions,
+  type StreamRequest,
+} from "./call_options.ts";
 import { type Call, type Caller, resumeRun, startRun } from "./calls.ts";
 import { cancelRun } from "./cancel.ts";
 import type { Checkpointer, ListRunsOptions, RunStatus, RunSummary } from "./checkpointer.ts";
@@ -18,7 +28,8 @@ import { historyEntries, type HistoryEntry } from "./history.ts";
 import { toMermaid } from "./mermaid.ts";
 import { noteInner } from "./inner.ts";
 import { makePlan, type Plan } from "./plan.ts";
-import { checkRange, refuseUnknownOptions } from "./planned_node.ts";
+import { refuseUnknownOptions } from "./known_options.ts";
+import { checkRange } from "./planned_node.ts";
 import { recoverRuns, type Recovery } from "./recover.ts";
 import {
   checkHistory,
@@ -29,12 +40,7 @@ import {
 } from "./prune.ts";
 import type { RunResult } from "./result.ts";
 import { pendingPause } from "./run.ts";
-import {
-  checkStreamRequest,
-  type EventReader,
-  eventStream,
-  type EventStreamOptions,
-} from "./stream.ts";
+import { checkStreamRequest, type EventReader, eventStream } from "./stream.ts";
 import { type Topology, topologyOf } from "./topology.ts";
 
 /** Options of a pipeline. */
@@ -80,84 +86,6 @@ const OPTIONS = [
   "onEvent",
   "observe",
 ] as const satisfies readonly (keyof PipelineOptions<unknown>)[];
-
-/** Options of `invoke`. */
-export interface InvokeOptions<Name extends string> {
-  /** Id of the run; a random UUID by default. */
-  readonly runId?: string;
-  /** The node that runs first, instead of the definition's `start`. */
-  readonly startAt?: Name;
-  /** Cancels the run: its nodes' signals abort, and the run stays resumable. */
-  readonly signal?: AbortSignal;
-}
-
-/** Options of `resume`. */
-export interface ResumeOptions<U> {
-  /** Approves the pending pause. A paused run does not go on without it. */
-  readonly approvePause?: boolean;
-  /** Which pause is approved, where several are pending. */
-  readonly pauseId?: string;
-  /**
-   * What comes with the approval: checked against the `answer` schema of the node that asked, and
-   * handed to its edge and to the nodes that follow, in their contexts.
-   */
-  readonly answer?: unknown;
-  /** Folded into the state through the reducers before the run goes on. */
-  readonly update?: U;
-  /** Who resumes, for the history. */
-  readonly by?: string;
-  /**
-   * Takes the run from a worker whose lease is not over. That worker's nodes are told by their
-   * signal when it is next heard of, and it can save nothing any more. Default `false`.
-   */
-  readonly takeOver?: boolean;
-  /** Cancels the run: its nodes' signals abort, and the run stays resumable. */
-  readonly signal?: AbortSignal;
-}
-
-/** Options of `recover`. */
-export interface RecoverOptions {
-  /** Goes on with at most so many runs. Default: with all. */
-  readonly limit?: number;
-  /** Runs that are worked on side by side. Default 4. */
-  readonly concurrency?: number;
-  /** Begins no other run, and cancels those that are worked on. */
-  readonly signal?: AbortSignal;
-}
-
-/** Options of `reject`. */
-export interface RejectOptions {
-  /** Which pause is rejected, where several are pending. */
-  readonly pauseId?: string;
-  /** Who rejects, for the history. */
-  readonly by?: string;
-  /** Why, for the history. */
-  readonly reason?: string;
-  /** Cancels the run where it goes on. */
-  readonly signal?: AbortSignal;
-}
-
-/** Options of `fork`. */
-export interface ForkOptions<U> {
-  /** The checkpoint of the run at which the fork begins. */
-  readonly sequence: number;
-  /** Folded into the state through the reducers before the fork goes on. */
-  readonly update?: U;
-  /** Id of the new run; a random UUID by default. */
-  readonly runId?: string;
-  /** Who forks, for the history. */
-  readonly by?: string;
-  /** Cancels the new run: its nodes' signals abort, and it stays resumable. */
-  readonly signal?: AbortSignal;
-}
-
-/** What `stream` runs: a new run, or the rest of a stored one. */
-export type StreamRequest<Input, Name extends string, U> =
-  & EventStreamOptions
-  & (
-    | ({ readonly input: Input; readonly resume?: undefined } & InvokeOptions<Name>)
-    | ({ readonly resume: string; readonly input?: undefined } & ResumeOptions<U>)
-  );
 
 /** One run, as `listRuns` of a pipeline tells it. */
 export interface ListedRun extends Omit<RunSummary, "pauses"> {
@@ -242,11 +170,10 @@ export interface Pipeline<Input, State, U, Name extends string> {
    * Cancels a run, whichever process is at it: that one is told at its next heartbeat or save, its
    * nodes by their signal, and its call comes back as `cancelled`. The run stays resumable.
    *
-   * @param options Who cancels, for the history.
    * @returns `"cancelled"`, or `"completed"` if the run was so already.
    * @throws {RunNotFoundError} If there is no such run.
    */
-  cancel(runId: string, options?: { readonly by?: string }): Promise<RunStatus>;
+  cancel(runId: string, options?: CancelOptions): Promise<RunStatus>;
 
   /**
    * Lets go of the runs of this process, for a shutdown: the steps in flight finish and are stored,
@@ -393,7 +320,7 @@ export function definePipeline<
   }
 
   async function recover(
-    { limit = Infinity, concurrency = 4, signal }: RecoverOptions = {},
+    { limit = Infinity, concurrency = 4, signal }: RecoverOptions,
   ): Promise<readonly Recovery<State>[]> {
     const checkpointer = store(caller, "recover runs");
     if (checkpointer.touch === undefined) {
@@ -425,20 +352,31 @@ export function definePipeline<
 
   const pipeline: Pipeline<Input, State, Update<State, R, Reduced>, Name> = {
     name,
-    recover: (recoverOptions) => tracked(caller, "recover runs", () => recover(recoverOptions)),
-    fork: (runId, forkOptions) => tracked(caller, "fork a run", () => fork(runId, forkOptions)),
-    reject: (runId, { signal, ...request } = {}) =>
+    recover: (recoverOptions = {}) =>
+      tracked(caller, "recover runs", () => {
+        checkCall("recover", recoverOptions, name);
+        return recover(recoverOptions);
+      }),
+    fork: (runId, forkOptions) =>
+      tracked(caller, "fork a run", () => {
+        checkCall("fork", forkOptions, name);
+        return fork(runId, forkOptions);
+      }),
+    reject: (runId, rejectOptions = {}) =>
       tracked(caller, "reject a pause", async () => {
+        checkCall("reject", rejectOptions, name);
+        const { signal, ...request } = rejectOptions;
         const run = runName(name, runId, "reject a pause of");
         const checkpointer = store(caller, "reject a pause");
         return await rejectPause(caller, checkpointer, run, request, makeCall(signal));
       }),
-    async cancel(runId, { by } = {}) {
+    async cancel(runId, cancelOptions = {}) {
+      checkCall("cancel", cancelOptions, name);
       return await cancelRun(
         caller,
         store(caller, "cancel a run"),
         runName(name, runId, "cancel"),
-        by,
+        cancelOptions.by,
       );
     },
     async drain() {
@@ -446,11 +384,18 @@ export function definePipeline<
       while (caller.active.size > 0) await Promise.allSettled(caller.active);
     },
     invoke: (input, invokeOptions = {}) =>
-      tracked(caller, "start a run", () => invoke(input, invokeOptions)),
+      tracked(caller, "start a run", () => {
+        checkCall("invoke", invokeOptions, name);
+        return invoke(input, invokeOptions);
+      }),
     resume: (runId, resumeOptions = {}) =>
-      tracked(caller, "resume a run", () => resume(runId, resumeOptions)),
+      tracked(caller, "resume a run", () => {
+        checkCall("resume", resumeOptions, name);
+        return resume(runId, resumeOptions);
+      }),
     stream({ signal, ...request }) {
       checkStreamRequest(request, name);
+      checkCall(request.resume === undefined ? "streamNew" : "streamStored", request, name);
       return eventStream<State>((reader, cancelled) => {
         const both = {
           ...request,
@@ -469,13 +414,16 @@ export function definePipeline<
     async *history(runId) {
       yield* historyEntries<State>(store(caller, "read a history").history(name, runId));
     },
-    async *listRuns(listOptions) {
+    async *listRuns(listOptions = {}) {
+      checkCall("listRuns", listOptions, name);
       for await (const run of store(caller, "list runs").listRuns(name, listOptions)) {
         yield { ...run, pauses: run.pauses.map((pause) => pendingPause(pause, pause.node)) };
       }
     },
-    prune: async (pruneOptions) =>
-      await pruneRuns(caller, store(caller, "prune runs"), pruneOptions),
+    async prune(pruneOptions) {
+      checkCall("prune", pruneOptions, name);
+      return await pruneRuns(caller, store(caller, "prune runs"), pruneOptions);
+    },
     async deleteRun(runId) {
       await deleteRun(plan, store(caller, "delete a run"), { pipelineName: name, runId });
     },
@@ -492,7 +440,7 @@ function makeCaller<State extends object>(
 ): Caller<State> {
   const { checkpointer, recursionLimit = 25, concurrency = 64, durability = "sync" } = options;
   const { leaseMs = 30_000, maxRecoveries = 5, history = "all" } = options;
-  refuseUnknownOptions(options, OPTIONS, `pipeline "${plan.name}"`);
+  refuseUnknownOptions(options, OPTIONS, `define pipeline "${plan.name}"`);
   const { onEvent, observe } = options;
   for (const [option, value] of Object.entries({ onEvent, observe })) {
     if (value === undefined || typeof value === "function") continue;

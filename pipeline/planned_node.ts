@@ -5,6 +5,7 @@
  */
 
 import { quoted } from "./errors.ts";
+import { refuseUnknownOptions } from "./known_options.ts";
 import { type SubRuns, subRunsOf } from "./sub_runs.ts";
 import { escapeName } from "./task_id.ts";
 import type { Node, NodeContext, NodeOptions, RetryOptions } from "./definition.ts";
@@ -95,7 +96,11 @@ export function planNode<State>(
     );
   }
   const { run, retry, timeoutMs, onError, answer } = options;
-  refuseUnknownOptions(options, ["run", "retry", "timeoutMs", "onError", "answer"], where);
+  refuseUnknownOptions(
+    options,
+    ["run", "retry", "timeoutMs", "onError", "answer"],
+    `define ${where}`,
+  );
   if (retry !== undefined) checkRetry(retry, where);
   if (timeoutMs !== undefined) checkRange(timeoutMs, 1, `timeoutMs of ${where}`);
   if (onError !== undefined) checkOnError(name, onError, names, pipelineName);
@@ -119,7 +124,7 @@ function checkRetry(retry: RetryOptions, where: string): void {
   if (typeof retry !== "object" || retry === null) {
     throw new TypeError(`Cannot define ${where}: retry must be an object with attempts`);
   }
-  refuseUnknownOptions(retry, RETRY_OPTIONS, `retry of ${where}`);
+  refuseUnknownOptions(retry, RETRY_OPTIONS, `define retry of ${where}`);
   const { attempts, delayMs = 0, factor = 1, maxDelayMs = 0, jitter = 0, retryOn } = retry;
   checkRange(attempts, 1, `retry.attempts of ${where}`);
   checkRange(delayMs, 0, `retry.delayMs of ${where}`);
@@ -156,24 +161,6 @@ function checkOnError(
     `Cannot use ${where}: it is ${shown}, and must be "fail" or a node; the nodes are ` +
       quoted(nodes),
   );
-}
-
-/**
- * Refuses options that nobody knows: what was misspelt would go unheard.
- *
- * @throws {TypeError} Naming the first unknown option and the known ones.
- */
-export function refuseUnknownOptions(
-  options: object,
-  known: readonly string[],
-  where: string,
-): void {
-  for (const option of Object.keys(options)) {
-    if (known.includes(option)) continue;
-    throw new TypeError(
-      `Cannot define ${where}: it has no option "${option}"; its options are ${quoted(known)}`,
-    );
-  }
 }
 
 /** Refuses a number out of its range; `NaN` and other types are refused too. */

@@ -125,10 +125,11 @@ export function recordFromText(text: string, where: string, savedAt: string): Ch
   return fromStored(JSON.parse(text), where, savedAt);
 }
 
+/** What a summary is made of. */
+export type Summarized = Pick<LoadedRecord, Exclude<keyof RunSummary, "pauses"> | "pendingEdges">;
+
 /** What `listRuns` tells of a run whose latest checkpoint is this. */
-export function summarize(
-  record: Pick<LoadedRecord, Exclude<keyof RunSummary, "pauses"> | "pendingEdges">,
-): RunSummary {
+export function summarize(record: Summarized): RunSummary {
   return {
     pipelineName: record.pipelineName,
     runId: record.runId,

@@ -290,3 +290,30 @@ Deno.test("bad use of a call rejects, it does not throw at once", async () => {
     assertInstanceOf(await promise.catch((error) => error), TypeError);
   }
 });
+
+Deno.test("an option that a call does not have is refused, whichever call it is", async () => {
+  const pipeline = define({}, { checkpointer: new MemoryCheckpointer() });
+  await pipeline.invoke({}, { runId: "r" });
+  const misspelt: { readonly [Call in string]: () => unknown } = {
+    invoke: () => pipeline.invoke({}, untyped({ runid: "x" })),
+    resume: () => pipeline.resume("r", untyped({ approvedPause: true })),
+    recover: () => pipeline.recover(untyped({ most: 1 })),
+    reject: () => pipeline.reject("r", untyped({ pause: "a#1" })),
+    fork: () => pipeline.fork("r", untyped({ sequence: 0, at: 1 })),
+    cancel: () => pipeline.cancel("r", untyped({ who: "ana" })),
+    prune: () => pipeline.prune(untyped({ olderThanMs: 0, keeplast: 5 })),
+    listRuns: () => Array.fromAsync(pipeline.listRuns(untyped({ state: "paused" }))),
+    stream: () => pipeline.stream(untyped({ input: {}, onClose: "detach" })),
+    streamStored: () => pipeline.stream(untyped({ resume: "r", runId: "x" })),
+  };
+  for (const [call, make] of Object.entries(misspelt)) {
+    // Some calls throw at once.
+    const error = await assertRejects(async () => await make(), TypeError, "there is no option");
+    assertStringIncludes(error.message, "the options are", call);
+  }
+  assertEquals(
+    (await pipeline.resume("r")).status,
+    "completed",
+    "something was pruned or cancelled",
+  );
+});

@@ -167,6 +167,52 @@ Deno.test("what a node throws is recorded on its span and on the run's", async (
   assertEquals(parentOf(named(resumed, "upload")), idOf(named(resumed, "node publish")));
 });
 
+Deno.test("a fork, a rejection and a recovery are calls with spans of their own", async () => {
+  const { spans } = recording();
+  const checkpointer = new MemoryCheckpointer();
+  const pipeline = definePipeline({
+    name: "release",
+    state: unchecked<Work>(),
+    nodes: { ask: () => pause("publish?"), archive: () => {}, publish: () => {} },
+    start: "ask",
+    edges: {
+      ask: { route: () => "publish", to: ["publish"], rejected: "archive" },
+      archive: END,
+      publish: END,
+    },
+  }, withTracing({ checkpointer }));
+  const calls = {
+    start: () => pipeline.invoke({ item: 1 }, { runId: "r" }),
+    fork: () => pipeline.fork("r", { sequence: 0, runId: "s" }),
+    reject: () => pipeline.reject("r", { pauseId: "ask#1" }),
+    recover: async () => {
+      const [paused] = await Array.fromAsync(checkpointer.history("release", "s"));
+      assert(paused !== undefined);
+      const { writer, ...record } = { ...paused, pendingEdges: [], status: "running" } as const;
+      const tasks = [{ node: "publish", visit: 1, status: "pending" }] as const;
+      const died = { ...record, tasks, paused: false, leaseMs: 0, sequence: record.sequence + 1 };
+      await checkpointer.save({ ...died, writer: `${writer}, dead` });
+      await pipeline.recover();
+    },
+  };
+  const told: Record<string, readonly unknown[]> = {};
+  for (const [call, make] of Object.entries(calls)) {
+    const before = (await spans()).length;
+    await make();
+    const recorded = (await spans()).slice(before);
+    const { attributes } = named(recorded, "pipeline release");
+    const nodes = recorded.filter(({ name }) => name.startsWith("node ")).map(({ name }) => name);
+    const [runId, status] = ["id", "status"].map((key) => attributes[`firefly.run.${key}`]);
+    told[call] = [runId, status, ...nodes];
+  }
+  assertEquals(told, {
+    start: ["r", "paused", "node ask"],
+    fork: ["s", "paused", "node ask"],
+    reject: ["r", "completed", "node archive"],
+    recover: ["s", "completed", "node publish"],
+  });
+});
+
 Deno.test("a call that throws ends its span with what it threw", async () => {
   const checkpointer = watch(({ sequence }) => {
     if (sequence === 2) throw new Error("disk full");

@@ -75,6 +75,11 @@ export class ThrowAwayRedis implements AsyncDisposable {
     await this.#end("SIGKILL");
   }
 
+  /** Its process, while it runs. */
+  async pid(): Promise<number> {
+    return Number(await Deno.readTextFile(join(this.folder, "pid")));
+  }
+
   /** What it answers to a command, as its client for the shell prints it. */
   async cli(...words: readonly string[]): Promise<string> {
     const { success, stdout, stderr } = await this.#ask(...words);
@@ -106,7 +111,7 @@ export class ThrowAwayRedis implements AsyncDisposable {
   }
 
   async #end(signal: Deno.Signal): Promise<void> {
-    const pid = Number(await Deno.readTextFile(join(this.folder, "pid")));
+    const pid = await this.pid();
     Deno.kill(pid, signal);
     await until(async () => !(await output("kill", ["-0", String(pid)])).success);
   }

@@ -208,4 +208,63 @@ export function testApprovals(test: Test): void {
     const last = await elsewhere.resume("r", { approvePause: true });
     assertEquals([last.status, last.state.log], ["completed", ["joined after 0"]]);
   });
+
+  test("of two pauses of one node, a yes and a no each lead where they say", async (store) => {
+    const define = (checkpointer: Checkpointer) =>
+      definePipeline({
+        name: "two",
+        state: unchecked<{ item: string; log: string[] }>(),
+        reducers: { log: append },
+        nodes: {
+          split: () => {},
+          review: ({ item }) => pause(`${item}?`),
+          publish: (_, { answer }) => ({ log: `published ${answer}` }),
+          archive: () => ({ log: "archived" }),
+        },
+        start: "split",
+        edges: {
+          split: () => [send("review", { item: "a" }), send("review", { item: "b" })],
+          review: { route: () => "publish", to: ["publish"], rejected: "archive" },
+          publish: END,
+          archive: END,
+        },
+      }, { checkpointer });
+    const orders = [["r", "review#1", "review#2"], ["s", "review#2", "review#1"]] as const;
+    for (const [runId, yes, no] of orders) {
+      await define(store.checkpointer).invoke({ item: "", log: [] }, { runId });
+      const elsewhere = define(await store.again());
+      await elsewhere.resume(runId, { approvePause: true, pauseId: yes, answer: "soon" });
+      const result = await elsewhere.reject(runId, { pauseId: no });
+      assertEquals(result.status, "completed");
+      assertEquals(result.state.log.toSorted(), ["archived", "published soon"]);
+    }
+  });
+
+  test("what a node needed attempts for is in the history, also where its pause is rejected", async (store) => {
+    const define = (checkpointer: Checkpointer) =>
+      definePipeline({
+        name: "attempts",
+        state: unchecked<{ log: string[] }>(),
+        reducers: { log: append },
+        nodes: {
+          ask: {
+            run: (_, { attempt }) => {
+              if (attempt === 1) throw new Error("not yet");
+              return pause("sure?");
+            },
+            retry: { attempts: 2, delayMs: 0 },
+          },
+          tell: () => ({ log: "told" }),
+        },
+        start: "ask",
+        edges: { ask: { route: () => END, to: [END], rejected: "tell" }, tell: END },
+      }, { checkpointer });
+    await define(store.checkpointer).invoke({ log: [] }, { runId: "r" });
+    const elsewhere = define(await store.again());
+    assertEquals((await elsewhere.reject("r")).state.log, ["told"]);
+    const history = await Array.fromAsync(define(store.checkpointer).history("r"));
+    const asked = history.find(({ attempts }) => attempts.length > 0);
+    assertEquals(asked?.attempts, [{ node: "ask", visit: 1, attempts: 2 }]);
+    assertEquals(asked?.status, "paused");
+  });
 }
