@@ -40,7 +40,7 @@ console.log(figuresText(`soak on ${backend}, seed ${seed}`, [
   ["steps", figures.steps, `${figures.steps - figures.runs * STEPS} of them again`],
   ["operations", figures.operations, "of the store"],
   ["faults", faults, [...figures.faults].map(([name, count]) => `${count} ${name}`).join(", ")],
-  ["interrupted", figures.interrupted, "calls; each run was gone on with"],
+  ["interrupted", figures.interrupted, "calls of the pipeline, each gone on with"],
   ["seconds", Math.round(figures.seconds)],
   ["heap", megabytes(after), `${megabytes(before)} before`],
   ["left", left.length, "connections, files and locks"],
