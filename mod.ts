@@ -88,6 +88,7 @@ export {
 export type { Durability } from "./pipeline/durability.ts";
 export { type CheckpointDiff, diffCheckpoints, type FieldDiff } from "./pipeline/diff.ts";
 export {
+  CheckpointLoadError,
   CheckpointSaveError,
   NodeTimeoutError,
   PauseExpiredError,

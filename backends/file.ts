@@ -13,6 +13,7 @@ import {
   type CheckpointRecord,
   type ListRunsOptions,
   type LoadedRecord,
+  RecordVersionError,
   type RunSummary,
 } from "../pipeline/checkpointer.ts";
 import { recordToText } from "../pipeline/record.ts";
@@ -117,6 +118,8 @@ export class FileCheckpointer implements Checkpointer {
       if (head !== undefined && record.status === "running") this.#notePublished(folder, head);
     } catch (cause) {
       if (cause instanceof CheckpointConflictError) throw cause;
+      // What a newer package saved is no save of ours to be repeated.
+      if (cause instanceof RecordVersionError) throw new CheckpointConflictError(record, { cause });
       throw new Error(`Cannot write to ${folder.path}: ${reasonOf(cause)}`, { cause });
     }
     const isOver = record.status !== "running" && this.#touched.delete(folder.path);
@@ -161,8 +164,9 @@ export class FileCheckpointer implements Checkpointer {
   }
 
   /**
-   * Yields the runs of one pipeline, the one saved last first. Looks into every run's folder, and
-   * reads its latest file.
+   * Yields the runs of one pipeline, the one saved last first, by the clocks of those who saved them;
+   * how long nothing was heard of each is told by the file system's. Looks into every run's folder,
+   * and reads its latest file.
    */
   async *listRuns(
     pipelineName: string,

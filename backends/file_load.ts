@@ -62,7 +62,6 @@ export async function summaryIn(
   const listing = listFolder(folder.path);
   const summary = summaryOf(folder, listing) ?? await latestIn(folder);
   if (summary === undefined) return undefined;
-  if (summary.status !== "running") return summarize(summary);
   const idleMs = await idleMsOf(folder, summary, clock(), listing.hasLease);
   return summarize({ ...summary, idleMs });
 }

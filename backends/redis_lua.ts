@@ -176,17 +176,22 @@ return 'saved'
 /**
  * Notes that a run's worker is alive, and has what its latest checkpoint needs live as long from now
  * as from the last save on. Keys: index. Arguments: the writer. Answers `touched`, or `lost` if the
- * latest checkpoint is another's.
+ * latest checkpoint is another's or the run was deleted.
+ *
+ * A run that the server has forgotten is nobody else's: its worker goes on, and saves it anew.
  */
 export const TOUCH = makeScript(`
 local index = KEYS[1]
 local latest = redis.call('HMGET', index, 'writer', 'ttl', 'entry', 'base')
+local run = string.sub(index, 1, -1 - #'index')
+if not latest[1] then
+  return redis.call('EXISTS', run .. 'deleted') == 1 and 'lost' or 'touched'
+end
 if latest[1] ~= ARGV[1] then return 'lost' end
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + clock[2] / 1000
 redis.call('HSET', index, 'heard', string.format('%.0f', now))
 if latest[2] ~= '' then
-  local run = string.sub(index, 1, -1 - #'index')
   local deadline = string.format('%.0f', now + latest[2])
   for _, key in ipairs({index, run .. latest[3], run .. 'changes:' .. latest[4]}) do
     redis.call('PEXPIREAT', key, deadline)

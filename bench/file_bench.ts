@@ -42,7 +42,7 @@ benchRatio({
   name: "a checkpointed step on files",
   unit: "step",
   units: STEPS + 1,
-  mostTimes: 1.2,
+  mostTimes: 1.35,
   ...inFolder,
   async floor() {
     for (let step = 0; step <= STEPS; step++) await bareSave(step);

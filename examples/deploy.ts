@@ -3,6 +3,7 @@
 // It lets in whoever reaches it: put your own authentication in front.
 import {
   CheckpointConflictError,
+  CheckpointLoadError,
   CheckpointSaveError,
   InputValidationError,
   type RunEvent,
@@ -118,7 +119,7 @@ function statusOf(error: unknown): number {
   if (isA(BadRequestError, InputValidationError, URIError)) return 400;
   if (isA(RunNotFoundError)) return 404;
   if (isA(RunPausedError, StalePauseError, RunExistsError, CheckpointConflictError)) return 409;
-  if (isA(PostgresError, CheckpointSaveError)) return 503;
+  if (isA(PostgresError, CheckpointLoadError, CheckpointSaveError)) return 503;
   return 500;
 }
 

@@ -8,8 +8,9 @@ import { type Call, type Caller, claim, makeRun, working } from "./calls.ts";
 import type { Checkpointer, CheckpointRecord, PendingEdge, ResumeRecord } from "./checkpointer.ts";
 import { encode } from "./codec.ts";
 import { encodingFor } from "./encoded_state.ts";
-import { label, type PendingPause, type RunName, RunNotFoundError } from "./errors.ts";
+import { label, type PendingPause, type RunName } from "./errors.ts";
 import type { Json } from "./json.ts";
+import { loadRun } from "./load.ts";
 import { upToDate } from "./migration.ts";
 import type { Plan } from "./plan.ts";
 import { CANCEL_NODE_ID } from "./planned_node.ts";
@@ -94,8 +95,8 @@ export async function rejectPause<State extends object>(
   call: Call<State>,
 ): Promise<RunResult<State>> {
   const { plan } = caller;
-  const loaded = await checkpointer.loadLatest(name.pipelineName, name.runId);
-  if (loaded === undefined) throw new RunNotFoundError(name, "reject a pause of");
+  const patience = { ...caller, signal: call.signal };
+  const loaded = await loadRun(checkpointer, name, "reject a pause of", patience);
   const record = await upToDate(plan, loaded);
   const { id, node } = findPause(record, pauseId, "reject");
   refuseUnknownNodes(plan, record);

@@ -15,7 +15,10 @@ export interface InvokeOptions<Name extends string> {
   readonly runId?: string;
   /** The node that runs first, instead of the definition's `start`. */
   readonly startAt?: Name;
-  /** Cancels the run: its nodes' signals abort, and the run stays resumable. */
+  /**
+   * Cancels the run: its nodes' signals abort, and the run stays resumable. A store that does not
+   * answer is then given up after `leaseMs`, and the call rejects.
+   */
   readonly signal?: AbortSignal;
 }
 
@@ -39,7 +42,10 @@ export interface ResumeOptions<U> {
    * signal when it is next heard of, and it can save nothing any more. Default `false`.
    */
   readonly takeOver?: boolean;
-  /** Cancels the run: its nodes' signals abort, and the run stays resumable. */
+  /**
+   * Cancels the run: its nodes' signals abort, and the run stays resumable. A store that does not
+   * answer is then given up after `leaseMs`, and the call rejects.
+   */
   readonly signal?: AbortSignal;
 }
 

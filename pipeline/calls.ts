@@ -15,14 +15,7 @@ import { copyData } from "./copy.ts";
 import type { AroundNode } from "./definition.ts";
 import type { Durability } from "./durability.ts";
 import { encodeFields } from "./encoded_state.ts";
-import {
-  label,
-  RunActiveError,
-  RunExistsError,
-  type RunName,
-  RunNotFoundError,
-  StalePauseError,
-} from "./errors.ts";
+import { label, RunActiveError, RunExistsError, type RunName, StalePauseError } from "./errors.ts";
 import { emit, type EventHandler } from "./events.ts";
 import { type Flow, heldBack, untilEnd } from "./flow.ts";
 import { deepFreeze, freezeState } from "./freeze.ts";
@@ -30,6 +23,7 @@ import { isAlive, keepingLease } from "./lease.ts";
 import { fail, followEdges, pausedResult, runSteps, statusOf } from "./loop.ts";
 import { checkFields } from "./outcome.ts";
 import { makeHost } from "./host.ts";
+import { loadRun } from "./load.ts";
 import { upToDate } from "./migration.ts";
 import { makePace } from "./pace.ts";
 import type { Plan } from "./plan.ts";
@@ -132,8 +126,7 @@ export async function resumeRun<State extends object>(
   request: ResumeRequest,
   call: Call<State>,
 ): Promise<RunResult<State>> {
-  const record = await checkpointer.loadLatest(name.pipelineName, name.runId);
-  if (record === undefined) throw new RunNotFoundError(name, "resume");
+  const record = await loadRun(checkpointer, name, "resume", { ...caller, signal: call.signal });
   if (!request.takeOver && isAlive(record)) {
     // Who would approve hears that it has been done.
     if (request.approvePause) throw new StalePauseError(name, record.status, request.pauseId);
@@ -265,10 +258,10 @@ export function makeRun<State extends object>(
   const onFailure = (error: unknown) => control.abort(error);
   const { version } = plan.versions;
   const pipelineVersion = record === undefined ? version : record.pipelineVersion;
-  const saving = { run: name, pipelineVersion, onEvent, onFailure, base };
+  const { signal } = control;
+  const saving = { run: name, pipelineVersion, onEvent, onFailure, signal, base };
   const recorder = checkpointer && makeRecorder({ ...caller, checkpointer, ...saving });
   const host = makeHost(checkpointer, recorder, drained.signal);
-  const { signal } = control;
   const held = flow && untilEnd(flow, drained.signal);
   return {
     runner: {
@@ -338,7 +331,9 @@ async function leased<State extends object>(
       return result;
     });
   } catch (error) {
-    const latest = error instanceof CheckpointConflictError ? await recorder.latest() : undefined;
+    if (!(error instanceof CheckpointConflictError)) throw error;
+    // Where that cannot be told, the conflict is what there is to tell.
+    const latest = await recorder.latest().catch(() => undefined);
     if (latest?.status !== "cancelled") throw error;
     // Somebody cancelled the run, which is how its worker hears of it.
     const { runId, completedNodes } = latest;

@@ -117,13 +117,13 @@ export class StalePauseError extends RunError {
   /** The name of the class. */
   override readonly name = "StalePauseError";
 
-  /** Takes the run, where it stands, and the pause that was to be approved. */
+  /** Takes the run, where it stands, and the pause that was to be approved or rejected. */
   constructor(run: RunName, status: RunStatus, pauseId?: string, options?: ErrorOptions) {
     const what = pauseId === undefined ? "it is not paused" : `"${pauseId}" is no pending pause`;
     super(
       run,
-      `Cannot approve a pause of ${label(run)}: ${what} (the run is ${status}); somebody else ` +
-        "may have approved it; resume without approvePause to go on with a run that stopped",
+      `Cannot answer a pause of ${label(run)}: ${what} (the run is ${status}); somebody else ` +
+        "may have answered it; resume without approvePause to go on with a run that stopped",
       options,
     );
   }
@@ -181,17 +181,34 @@ export class CheckpointSaveError extends RunError {
 
   /** Takes the run, the sequences, and the store's own error as the cause. */
   constructor(run: RunName, sequence: number, lastSequence: number, options: ErrorOptions) {
-    const reason = options.cause instanceof Error ? options.cause.message : String(options.cause);
     const advice = lastSequence < 0
       ? "start the run again, or resume it if it then exists"
       : `the last stored one is ${lastSequence}; resume the run from there`;
     super(
       run,
-      `Cannot save checkpoint ${sequence} of ${label(run)}: ${reason}; when the cause is gone, ` +
-        advice,
+      `Cannot save checkpoint ${sequence} of ${label(run)}: ${
+        reasonOf(options)
+      }; when the cause is gone, ${advice}`,
       options,
     );
     this.lastSequence = lastSequence;
+  }
+}
+
+/** Thrown when a run could not be loaded; nothing was run or changed. */
+export class CheckpointLoadError extends RunError {
+  /** The name of the class. */
+  override readonly name = "CheckpointLoadError";
+
+  /** Takes the run, what was to be done with it, and the store's own error as the cause. */
+  constructor(run: RunName, verb: string, options: ErrorOptions) {
+    super(
+      run,
+      `Cannot ${verb} ${label(run)}: its latest checkpoint could not be loaded: ${
+        reasonOf(options)
+      }; nothing was changed, try again when the cause is gone`,
+      options,
+    );
   }
 }
 
@@ -246,6 +263,10 @@ export function label({ pipelineName, runId }: RunName): string {
 /** How messages list names. */
 export function quoted(names: Iterable<string>): string {
   return Array.from(names, (name) => `"${name}"`).join(", ") || "none";
+}
+
+function reasonOf({ cause }: ErrorOptions): string {
+  return cause instanceof Error ? cause.message : String(cause);
 }
 
 function seconds(ms: number): string {

@@ -48,7 +48,8 @@ export interface HistoryEntry<State> {
   readonly attempts: readonly VisitAttempts[];
   /**
    * Milliseconds since the checkpoint before this one, by the clocks of those who saved them: how long
-   * the step took that it records, or how long the run stood still. Absent on the oldest one.
+   * the step took that it records, or how long the run stood still; 0 where those clocks went back.
+   * Absent on the oldest one.
    */
   readonly durationMs?: number;
   /** The checkpoint of another run that this one begins with, if it is a fork. */
@@ -90,7 +91,7 @@ function historyEntry<State extends object>(
     pauses: pausesOf(record.pendingEdges),
     failures: record.failures,
     attempts: record.attempts ?? [],
-    durationMs: older && Date.parse(record.savedAt) - Date.parse(older.savedAt),
+    durationMs: older && Math.max(0, Date.parse(record.savedAt) - Date.parse(older.savedAt)),
     forkedFrom: record.forkedFrom,
     resume: record.resume && resumeEntry(record.resume),
     writer: record.writer,

@@ -5,6 +5,7 @@
  */
 
 import type { CheckpointConflictError, LoadedRecord } from "./checkpointer.ts";
+import { atMost } from "./patience.ts";
 import type { Recorder } from "./recorder.ts";
 
 /** How often a worker is heard of while its lease lasts. */
@@ -12,7 +13,8 @@ const BEATS = 3;
 
 /**
  * Does a call's work while its worker is heard of at every third of the lease. A store that cannot
- * be reached is no reason to stop: the next save decides.
+ * be reached is no reason to stop: the next save decides. One that does not answer in time is asked
+ * again, and keeps nobody waiting.
  *
  * @param onLost Is told when another worker has the run.
  */
@@ -23,13 +25,13 @@ export async function keepingLease<T>(
 ): Promise<T> {
   const { leaseMs } = recorder;
   if (leaseMs === undefined) return await work();
+  const beatMs = leaseMs / BEATS;
   let beating: Promise<void> | undefined;
   const beat = async () => {
-    const lost = await recorder.touch().catch(() => undefined);
-    if (lost !== undefined) onLost(lost);
+    const told = recorder.touch().then((lost) => lost && onLost(lost), () => {});
+    await atMost(told, beatMs);
     beating = undefined;
   };
-  const beatMs = leaseMs / BEATS;
   const timer = setInterval(() => {
     if (recorder.isQuietFor(beatMs)) beating ??= beat();
   }, beatMs);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { PendingEdge, RunStatus } from "./checkpointer.ts";
+import { CheckpointConflictError, type PendingEdge, type RunStatus } from "./checkpointer.ts";
 import { StateSerializationError } from "./codec.ts";
 import type { MaybePromise } from "./definition.ts";
 import { type AcceptSend, nextTargets, RouteError, type Target } from "./edges.ts";
@@ -241,10 +241,17 @@ export async function fail<State extends object>(
   return failedResult(run, failures);
 }
 
+/**
+ * Saves that the run is cancelled.
+ *
+ * @throws {CheckpointConflictError} If its worker stops since it lost the run: nothing is saved.
+ */
 async function cancel<State extends object>(
   run: Run<State>,
   ended?: Step,
 ): Promise<RunResult<State>> {
+  const { reason } = run.runner.signal;
+  if (reason instanceof CheckpointConflictError) throw reason;
   await saveRun(run, CANCEL_NODE_ID, "cancelled", { ended });
   return { ...resultBase(run), status: "cancelled" };
 }

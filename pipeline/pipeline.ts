@@ -105,7 +105,8 @@ export interface Pipeline<Input, State, U, Name extends string> {
    * @throws {InputValidationError} If the schema refuses the input; nothing was saved.
    * @throws {StateSerializationError} If the input has no stored form; nothing was saved.
    * @throws {RunExistsError} If there is a run with this id.
-   * @throws {CheckpointSaveError} If a checkpoint could not be stored.
+   * @throws {CheckpointSaveError} If a checkpoint could not be stored: the store failed, or the
+   * signal aborted and it did not answer within `leaseMs`. It may be stored all the same.
    * @throws {CheckpointConflictError} If another worker went on with the run.
    */
   invoke(input: Input, options?: InvokeOptions<Name>): Promise<RunResult<State>>;
@@ -116,6 +117,9 @@ export interface Pipeline<Input, State, U, Name extends string> {
    *
    * @throws {TypeError} If the pipeline has no checkpointer.
    * @throws {RunNotFoundError} If there is no such run.
+   * @throws {CheckpointLoadError} If the run could not be loaded: the store failed, or the signal
+   * aborted and it did not answer within `leaseMs`.
+   * @throws {RecordVersionError} If a newer version of this package stored the run.
    * @throws {RunActiveError} If a worker is at the run, and the call does not take over.
    * @throws {RunPausedError} If the run is paused and the call does not approve.
    * @throws {StalePauseError} If what the call approves does not wait for an approval.
@@ -124,7 +128,7 @@ export interface Pipeline<Input, State, U, Name extends string> {
    * @throws {UnknownNodeError} If the next task names a node that the pipeline does not have.
    * @throws {PipelineVersionError} If a newer version of the pipeline stored the run.
    * @throws {MigrationError} If what an older version stored cannot be migrated.
-   * @throws {CheckpointSaveError} If a checkpoint could not be stored.
+   * @throws {CheckpointSaveError} If a checkpoint could not be stored, as with `invoke`.
    * @throws {CheckpointConflictError} If another worker went on with the run.
    */
   resume(runId: string, options?: ResumeOptions<U>): Promise<RunResult<State>>;
@@ -136,6 +140,7 @@ export interface Pipeline<Input, State, U, Name extends string> {
    * that are paused, failed, cancelled or completed are left alone.
    *
    * @throws {TypeError} If the pipeline has no checkpointer, or it keeps no leases.
+   * @throws {Error} What the checkpointer throws if it cannot list the runs.
    */
   recover(options?: RecoverOptions): Promise<readonly Recovery<State>[]>;
 
@@ -162,6 +167,8 @@ export interface Pipeline<Input, State, U, Name extends string> {
    * @throws {RunNotFoundError} If there is no such run.
    * @throws {RunPausedError} If several pauses are pending and the call does not say which.
    * @throws {StalePauseError} If the pause is not pending, or not any more.
+   * @throws {CheckpointLoadError} If the run could not be loaded.
+   * @throws {CheckpointSaveError} If a checkpoint could not be stored.
    * @throws {CheckpointConflictError} If somebody else went on with the run.
    */
   reject(runId: string, options?: RejectOptions): Promise<RunResult<State>>;
@@ -172,6 +179,8 @@ export interface Pipeline<Input, State, U, Name extends string> {
    *
    * @returns `"cancelled"`, or `"completed"` if the run was so already.
    * @throws {RunNotFoundError} If there is no such run.
+   * @throws {CheckpointLoadError} If the run could not be loaded.
+   * @throws {CheckpointSaveError} If that could not be stored.
    */
   cancel(runId: string, options?: CancelOptions): Promise<RunStatus>;
 

@@ -17,6 +17,7 @@ import { type EncodedState, encodeState, encodingFor, NO_STATE } from "./encoded
 import { CheckpointSaveError, label, type RunName } from "./errors.ts";
 import { emit, type EventHandler, type RunEvent } from "./events.ts";
 import type { JsonObject } from "./json.ts";
+import { answered } from "./patience.ts";
 import type { HistoryOption } from "./prune.ts";
 
 /** What the engine says of a checkpoint; the recorder adds the rest. */
@@ -84,6 +85,8 @@ export interface RecorderOptions<State> {
   readonly onEvent: EventHandler<State> | undefined;
   /** Is told at once when a save fails while the run goes on. */
   readonly onFailure: (error: unknown) => void;
+  /** When it aborts, a store that does not answer is given up after `leaseMs`. */
+  readonly signal: AbortSignal;
   /** Version of the definition that the run is of. */
   readonly pipelineVersion: number | undefined;
   /** What the call goes on with; a new run has none. */
@@ -121,7 +124,7 @@ export function makeRecorder<State>(options: RecorderOptions<State>): Recorder {
     await store(options, record, last);
     last = record;
     storedAt = performance.now();
-    if (options.history === "latest") await forgetPast(checkpointer, record);
+    if (options.history === "latest") await forgetPast(options, record);
   };
 
   return {
@@ -135,7 +138,7 @@ export function makeRecorder<State>(options: RecorderOptions<State>): Recorder {
     },
     settled: () => queue.settled(),
     isQuietFor: (ms) => performance.now() - storedAt >= ms,
-    latest: () => checkpointer.loadLatest(run.pipelineName, run.runId),
+    latest: () => answered(checkpointer.loadLatest(run.pipelineName, run.runId), options),
     async touch() {
       const isOurs = await checkpointer.touch?.(run.pipelineName, run.runId, writer);
       if (isOurs !== false) return undefined;
@@ -147,13 +150,14 @@ export function makeRecorder<State>(options: RecorderOptions<State>): Recorder {
 /** Checkpoints that are forgotten at a time, since each time costs a round trip. */
 const FORGOTTEN_AT_ONCE = 32;
 
-async function forgetPast(
-  checkpointer: Checkpointer,
+async function forgetPast<State>(
+  { checkpointer, signal, leaseMs }: RecorderOptions<State>,
   { pipelineName, runId, sequence, status }: CheckpointRecord,
 ): Promise<void> {
   if (status === "running" && sequence % FORGOTTEN_AT_ONCE !== FORGOTTEN_AT_ONCE - 1) return;
   try {
-    await checkpointer.trim?.(pipelineName, runId, sequence);
+    const trimming = checkpointer.trim?.(pipelineName, runId, sequence);
+    if (trimming !== undefined) await answered(trimming, { signal, leaseMs });
   } catch {
     // What is left goes the next time: the run is stored, and that is what was promised.
   }
@@ -196,13 +200,14 @@ function makeRecord(
 }
 
 async function store<State>(
-  { checkpointer, run, onEvent, base }: RecorderOptions<State>,
+  options: RecorderOptions<State>,
   record: CheckpointRecord,
   last: CheckpointRecord | undefined,
 ): Promise<void> {
+  const { checkpointer, run, onEvent, base } = options;
   const started = onEvent === undefined ? 0 : performance.now();
   try {
-    await checkpointer.save(record, last && changeSince(last, record, base));
+    await answered(checkpointer.save(record, last && changeSince(last, record, base)), options);
   } catch (cause) {
     if (cause instanceof CheckpointConflictError) throw cause;
     throw new CheckpointSaveError(run, record.sequence, last?.sequence ?? -1, { cause });
@@ -222,12 +227,14 @@ function changeSince(
   return { ...change, completedNodes: record.completedNodes, replacesCompletedNodes: true };
 }
 
-/** 64 random bits: enough to tell the writers of one run apart, and short, as each record has one. */
+/**
+ * 64 random bits: enough to tell the writers of one run apart, and short, as each record has one. The
+ * time is mixed in, since processes that were cloned from one draw the same random numbers.
+ */
 function newWriter(): string {
-  return Array.from(
-    crypto.getRandomValues(new Uint32Array(2)),
-    (half) => half.toString(16).padStart(8, "0"),
-  ).join("");
+  const [first = 0, second = 0] = crypto.getRandomValues(new Uint32Array(2));
+  const time = Date.now() ^ Math.round(performance.now() * 1_000);
+  return [first, (second ^ time) >>> 0].map((half) => half.toString(16).padStart(8, "0")).join("");
 }
 
 function savedEvent<State>(record: CheckpointRecord, durationMs: number): RunEvent<State> {

@@ -13,7 +13,9 @@ import {
 } from "./checkpointer.ts";
 import { RecoveryLimitError, RunNotFoundError } from "./errors.ts";
 import { isAlive } from "./lease.ts";
+import { findRun } from "./load.ts";
 import { fail } from "./loop.ts";
+import { answered } from "./patience.ts";
 import { restoreState } from "./restore.ts";
 import type { RunResult } from "./result.ts";
 
@@ -53,14 +55,17 @@ export async function recoverRuns<State extends object>(
   const work = async () => {
     while (begun < limit && !call.signal?.aborted && !caller.drained.signal.aborted) {
       begun++;
-      const { done, value: run } = await dead.next();
+      const { done, value: run } = await answered(dead.next(), patienceOf(caller, call));
       if (done) return;
       const recovery = await recoverRun(caller, checkpointer, run, maxRecoveries, call);
       if (recovery === undefined) begun--;
       else recovered.push(recovery);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(concurrency, limit) }, work));
+  const workers = Array.from({ length: Math.min(concurrency, limit) }, work);
+  // Where the list ends with an error, what was begun is ended first.
+  await Promise.allSettled(workers);
+  await Promise.all(workers);
   return recovered;
 }
 
@@ -82,12 +87,13 @@ function isWorkedOn(run: RunSummary, leaseMs: number): boolean {
 async function recoverRun<State extends object>(
   caller: Caller<State>,
   checkpointer: Checkpointer,
-  { pipelineName, runId }: RunSummary,
+  run: RunSummary,
   maxRecoveries: number,
   call: Call<State>,
 ): Promise<Recovery<State> | undefined> {
+  const { runId } = run;
   try {
-    const record = await checkpointer.loadLatest(pipelineName, runId);
+    const record = await findRun(checkpointer, run, "recover", patienceOf(caller, call));
     const isDead = record?.status === "running" &&
       !isAlive({ ...record, leaseMs: record.leaseMs ?? caller.leaseMs });
     if (!isDead) return undefined;
@@ -101,6 +107,10 @@ async function recoverRun<State extends object>(
     const isTaken = error instanceof CheckpointConflictError || error instanceof RunNotFoundError;
     return isTaken ? undefined : { runId, error };
   }
+}
+
+function patienceOf<State extends object>({ leaseMs }: Caller<State>, { signal }: Call<State>) {
+  return { leaseMs, signal };
 }
 
 /** Lets a run that kills its workers rest as failed. */

@@ -12,6 +12,7 @@ import { label, type PendingPause, RunError, RunExistsError, type RunName } from
 import type { Host } from "./host.ts";
 import type { Inner } from "./inner.ts";
 import { isAlive } from "./lease.ts";
+import { findRun } from "./load.ts";
 import { type Pause, pause, type PauseAnswer } from "./pause.ts";
 import { restoreState } from "./restore.ts";
 import type { RunResult } from "./result.ts";
@@ -116,7 +117,8 @@ async function startOrGoOn<SubState extends object>(
   const start = async () => await startRun(caller, await into.input(), name, plan.start, call);
   if (checkpointer === undefined) return await start();
   for (;;) {
-    const record = await checkpointer.loadLatest(name.pipelineName, name.runId);
+    const patience = { ...caller, signal: call.signal };
+    const record = await findRun(checkpointer, name, "go on with", patience);
     if (record !== undefined) {
       return await goOnInside(inside, caller, { checkpointer, record }, into, call);
     }

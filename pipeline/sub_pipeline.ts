@@ -160,9 +160,9 @@ async function runNode<State, SubState extends object, U>(
 function subRunsFor<SubState extends object>({ caller }: Inner<SubState>): SubRuns {
   const nameOf = (runId: string) => ({ pipelineName: caller.plan.name, runId });
   return {
-    async cancel(taskId, outer, by) {
+    async cancel(taskId, outer, by, signal) {
       try {
-        await cancelRun(caller, caller.checkpointer ?? outer, nameOf(taskId), by);
+        await cancelRun(caller, caller.checkpointer ?? outer, nameOf(taskId), by, signal);
       } catch (error) {
         if (!(error instanceof RunNotFoundError)) throw error;
       }

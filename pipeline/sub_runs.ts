@@ -17,8 +17,14 @@ export interface SubRuns {
    * Cancels a task's run, if there is one.
    *
    * @param checkpointer Where it is kept if it has no place of its own.
+   * @param signal When it aborts, a store that does not answer is given up.
    */
-  cancel(taskId: string, checkpointer: Checkpointer, by: string | undefined): Promise<void>;
+  cancel(
+    taskId: string,
+    checkpointer: Checkpointer,
+    by: string | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<void>;
   /** Removes all that is stored of a task's run, if there is one. */
   remove(taskId: string, checkpointer: Checkpointer): Promise<void>;
 }
@@ -37,10 +43,10 @@ export function subRunsOf(run: object): SubRuns | undefined {
 
 /** Cancels what the tasks of a run hold that was cancelled here, also what was not at work. */
 export async function cancelHeldBy<State extends object>(run: Run<State>): Promise<void> {
-  const { runner: { plan, runId, host: { checkpointer } }, step: { stored } } = run;
+  const { runner: { plan, runId, signal, host: { checkpointer } }, step: { stored } } = run;
   if (checkpointer === undefined) return;
   const name = { pipelineName: plan.name, runId };
-  await cancelSubRuns(plan, checkpointer, name, stored.records, undefined);
+  await cancelSubRuns(plan, checkpointer, name, stored.records, undefined, signal);
 }
 
 /** Cancels the runs of all tasks that have not ended. */
@@ -50,12 +56,13 @@ export async function cancelSubRuns<State extends object>(
   run: RunName,
   tasks: readonly TaskRecord[],
   by: string | undefined,
+  signal?: AbortSignal,
 ): Promise<void> {
   for (const { node, begunAs = node, visit, status } of tasks) {
     if (status === "finished" || status === "failed") continue;
     const held = subRunsBy(plan, node);
     const taskId = `${taskIdPrefix(run)}${escapeName(begunAs)}/${visit}`;
-    await held?.cancel(taskId, checkpointer, by);
+    await held?.cancel(taskId, checkpointer, by, signal);
   }
 }
 

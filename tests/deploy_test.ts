@@ -98,6 +98,7 @@ Deno.test("the service refuses what is wrong, and says when it has no database",
     }
     assertMatch((await service.get("/")).text, /^<!doctype html>/);
     assertEquals((await service.post("/runs", { topic: "x" })).status, 503);
+    assertEquals((await service.post("/runs/any/resume", {})).status, 503);
     const log = await service.kill();
     assertMatch(log, /^CheckpointSaveError: /m);
     assert(!log.includes("Uncaught"), log);

@@ -12,7 +12,7 @@ import {
   RunActiveError,
   unchecked,
 } from "../mod.ts";
-import { expectStatus, watch } from "./engine_probes.ts";
+import { expectStatus, untilAborted, watch } from "./engine_probes.ts";
 import { makeRecord } from "./suite/samples.ts";
 
 interface Work {
@@ -109,6 +109,16 @@ Deno.test("a node is told by its signal when its worker has lost the run", async
   expectStatus(await line(store, "quick").resume("r", { takeOver: true }), "completed");
   assert(await aborted.promise instanceof CheckpointConflictError);
   await assertRejects(() => slow, CheckpointConflictError);
+});
+
+Deno.test("a worker that has lost the run stores nothing, not even that it stops", async () => {
+  const inner = new MemoryCheckpointer();
+  // It says so of a run that it would still take a save of.
+  const store: Checkpointer = { ...watch(() => {}, inner), touch: () => Promise.resolve(false) };
+  const stopped = line(store, "me", ({ signal }) => untilAborted(signal), { leaseMs: 30 });
+  await assertRejects(() => stopped.invoke({ by: "" }, { runId: "r" }), CheckpointConflictError);
+  const latest = await inner.loadLatest("line", "r");
+  assertEquals([latest?.sequence, latest?.status], [0, "running"]);
 });
 
 Deno.test("a store that cannot be touched for a while stops no run", async () => {
@@ -225,6 +235,18 @@ Deno.test("a run that cannot be gone on with does not keep others from being rec
     recovered.map((it) => [it.runId, it.result?.status ?? String(it.error).split(":")[0]]).sort(),
     [["a", "completed"], ["b", "UnknownNodeError"], ["c", "completed"]],
   );
+});
+
+Deno.test("a recovery whose list breaks off ends what it began, and tells", async () => {
+  const store = new MemoryCheckpointer();
+  await leave(store, { runId: "a" });
+  const list = store.listRuns.bind(store);
+  store.listRuns = async function* (pipelineName, options) {
+    yield* list(pipelineName, options);
+    throw new Error("away");
+  };
+  await assertRejects(() => line(store, "sweeper", () => pass(20)).recover(), Error, "away");
+  assertEquals((await store.loadLatest("line", "a"))?.status, "completed");
 });
 
 Deno.test("a store that keeps no leases refuses no resume and no recovery is promised on it", async () => {

@@ -41,18 +41,18 @@ Deno.test("wherever a worker dies, inside or outside, the run ends as if it had 
   const counting = new FaultyCheckpointer(new MemoryCheckpointer());
   const undisturbed = await live(counting, []);
   assertEquals(expectStatus(undisturbed, "completed").state.log.length, 2);
-  for (let at = 1; at <= counting.saves; at++) {
-    for (const when of ["before", "after"] as const) {
+  for (let nth = 1; nth <= counting.calls.save; nth++) {
+    for (const how of ["before", "after"] as const) {
       const store = new MemoryCheckpointer();
       const ran: string[] = [];
-      const dying = new FaultyCheckpointer(store, { at, when });
+      const dying = new FaultyCheckpointer(store, { at: "save", nth, how }, true);
       await live(dying, ran).catch(() => {});
-      assert(dying.died, `${when} ${at}`);
+      assert(dying.isMet, `${how} ${nth}`);
       const result = await live(store, ran);
-      assertEquals(result, undisturbed, `${when} ${at}`);
+      assertEquals(result, undisturbed, `${how} ${nth}`);
       assertEquals((await reviewsOf(store)).map(({ status }) => status), ["completed"]);
       assertEquals(new Set(ran).size, 2);
-      assert(ran.length <= 3, `${when} ${at}: ${ran}`);
+      assert(ran.length <= 3, `${how} ${nth}: ${ran}`);
     }
   }
 });

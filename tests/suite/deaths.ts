@@ -7,7 +7,7 @@
 import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 import fc from "fast-check";
 import { type Checkpointer, CheckpointSaveError, type RunResult } from "../../mod.ts";
-import { type Death, DeathError, FaultyCheckpointer } from "../faulty_checkpointer.ts";
+import { FaultError, type FaultPoint, FaultyCheckpointer, nameOf } from "../faulty_checkpointer.ts";
 import { BLANK, type Book, BOOKS, defineBooks, Effects, type Press } from "./book.ts";
 import { sequences } from "./checks.ts";
 import { inParallel } from "./parallel.ts";
@@ -25,7 +25,9 @@ export function testDeaths(test: Test): void {
   test("a run that dies before or after any one of its saves ends as if it had not", async (store) => {
     const undisturbed = await runUndisturbed(store.checkpointer);
     const saves = Array.from({ length: undisturbed.saves }, (_, index) => index + 1);
-    const deaths = saves.flatMap((at): Death[] => [{ at, when: "before" }, { at, when: "after" }]);
+    const deaths = saves.flatMap((nth) =>
+      (["before", "after"] as const).map((how): FaultPoint => ({ at: "save", nth, how }))
+    );
     const other = await store.again();
     await inParallel(deaths, async (death) => {
       const deathsMet = await assertSurvives(
@@ -34,17 +36,17 @@ export function testDeaths(test: Test): void {
         [death],
         true,
       );
-      assertEquals(deathsMet, 1, `no death ${death.when} save ${death.at}`);
+      assertEquals(deathsMet, 1, `no death at ${nameOf(death)}`);
     });
   });
 
   test("a run whose worker dies, and whose next worker dies too, ends as if none had", async (store) => {
     const undisturbed = await runUndisturbed(store.checkpointer);
-    const when = fc.constantFrom("before", "after");
-    const death = (most: number): fc.Arbitrary<Death> =>
-      fc.record({ at: fc.integer({ min: 1, max: most }), when });
+    const how = fc.constantFrom("before", "after");
+    const death = (most: number): fc.Arbitrary<FaultPoint> =>
+      fc.record({ at: fc.constant("save"), nth: fc.integer({ min: 1, max: most }), how });
     const pairs = death(undisturbed.saves).chain((first) =>
-      fc.tuple(fc.constant(first), death(undisturbed.saves - first.at + 2))
+      fc.tuple(fc.constant(first), death(undisturbed.saves - first.nth + 2))
     );
     const many = fc.uniqueArray(pairs, { minLength: 40, maxLength: 40, selector: runIdOf });
     const [sample = []] = fc.sample(many, { numRuns: 1, seed: 7 });
@@ -64,7 +66,7 @@ async function runUndisturbed(store: Checkpointer): Promise<Undisturbed> {
   const result = await live({ checkpointer, effects, oneByOne: true }, "undisturbed");
   assertEquals(result.state.printed.split("; ").length, 4);
   assertEquals(result.completedNodes.length, effects.byTask.size);
-  return { result, effects, saves: checkpointer.saves };
+  return { result, effects, saves: checkpointer.calls.save };
 }
 
 /**
@@ -74,21 +76,21 @@ async function runUndisturbed(store: Checkpointer): Promise<Undisturbed> {
 async function assertSurvives(
   [store, other]: readonly [Checkpointer, Checkpointer],
   undisturbed: Undisturbed,
-  deaths: readonly Death[],
+  deaths: readonly FaultPoint[],
   oneByOne: boolean,
 ): Promise<number> {
   const runId = runIdOf(deaths);
   const byTask = new Map<string, unknown>();
   let deathsMet = 0;
   for (const death of deaths) {
-    const checkpointer = new FaultyCheckpointer(store, death);
-    const effects = new Effects(byTask, () => checkpointer.died);
+    const checkpointer = new FaultyCheckpointer(store, death, true);
+    const effects = new Effects(byTask, () => checkpointer.isMet);
     const error = await live({ checkpointer, effects, oneByOne }, runId)
       .then(() => undefined, (error: unknown) => error);
-    if (!checkpointer.died) continue;
+    if (!checkpointer.isMet) continue;
     deathsMet++;
     await assertDied(error, other, runId, death);
-    assertEquals(checkpointer.saves, death.at, `${runId} saved after its death`);
+    assertEquals(checkpointer.calls.save, death.nth, `${runId} saved after its death`);
     // Side by side, others may be at work when a save fails; they end what they began.
     if (oneByOne) assertEquals(effects.afterDeath, [], runId);
   }
@@ -125,15 +127,15 @@ async function assertDied(
   error: unknown,
   store: Checkpointer,
   runId: string,
-  { when }: Death,
+  { how }: FaultPoint,
 ): Promise<void> {
   assertInstanceOf(error, CheckpointSaveError, runId);
-  assertInstanceOf(error.cause, DeathError, runId);
+  assertInstanceOf(error.cause, FaultError, runId);
   const latest = await store.loadLatest(BOOKS, runId);
-  const stored = error.lastSequence + (when === "after" ? 1 : 0);
+  const stored = error.lastSequence + (how === "after" ? 1 : 0);
   assertEquals(latest?.sequence ?? -1, stored, runId);
 }
 
-function runIdOf(deaths: readonly Death[]): string {
-  return deaths.map(({ at, when }) => `${when}-${at}`).join("-and-");
+function runIdOf(deaths: readonly FaultPoint[]): string {
+  return deaths.map(nameOf).join(" and ");
 }
