@@ -44,7 +44,7 @@ export async function work(checkpointer: Checkpointer, work: Work): Promise<void
   Deno.addSignalListener("SIGINT", end);
   Deno.addSignalListener("SIGTERM", end);
 
-  console.log(`worker ${Deno.pid} takes ${orders} orders; Ctrl-C or kill -9 ${Deno.pid} ends it`);
+  console.log(`worker ${Deno.pid}, new orders: ${orders}; Ctrl-C or kill -9 ${Deno.pid} ends it`);
   const own = Array.from({ length: orders }, () => fulfilment.invoke({}).catch(printError));
   while (!ending.signal.aborted) {
     const recovered = await fulfilment.recover({ concurrency: 64 }).catch(printError);
