@@ -35,6 +35,7 @@ import { sequenceOf, summaryOf, takeHistory } from "./postgres_records.ts";
 import { changeDetails, type StoredRow, toChangeRow, toRow } from "./postgres_row.ts";
 import {
   checkTableName,
+  deleteAllSql,
   deleteSql,
   historySql,
   KEY_TAKEN,
@@ -237,8 +238,9 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
   async deleteRun(pipelineName: string, runId: string): Promise<void> {
     const key = await runKey(pipelineName, runId);
     this.#chains.forget(pipelineName, runId);
+    await this.#query("delete a run", deleteAllSql(this.#tableName, key));
     const sql = deleteSql(this.#tableName, key);
-    // What was under way when a statement began is not seen by it, but by the next one.
+    // Where a transaction sees nothing that is newer than itself, something may be left.
     while ((await this.#query("delete a run", sql)).length > 0);
   }
 

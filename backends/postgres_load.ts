@@ -21,7 +21,7 @@ export async function loadLatest(
   tableName: string,
   key: RunKey,
 ): Promise<LoadedRecord | undefined> {
-  let before = -1;
+  let before: string | undefined;
   for (;;) {
     const latest = await latestIn(query, tableName, key);
     if (latest === undefined) return undefined;
@@ -29,8 +29,10 @@ export async function loadLatest(
     const { change, span, idleMs } = latest;
     const record = foldedLatest(await query(chainSql(tableName, key, span)), change, span);
     if (record !== undefined) return { ...record, idleMs };
-    if (change.sequence === before) throw lostChain(key, change.sequence);
-    before = change.sequence;
+    // A run that was deleted and begun anew may come to the same sequence, by another writer.
+    const seen = `${change.sequence} ${span.writer}`;
+    if (seen === before) throw lostChain(key, change.sequence);
+    before = seen;
   }
 }
 

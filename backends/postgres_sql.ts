@@ -303,6 +303,15 @@ export function trimSql(tableName: string, key: RunKey, below: number, limit: nu
     `RETURNING sequence`;
 }
 
+/**
+ * Removes a run and what is saved of it meanwhile, in one transaction, so that nobody sees a part of
+ * it: changes whose whole checkpoint is gone already.
+ */
+export function deleteAllSql(tableName: string, key: RunKey): string {
+  const one = `DELETE FROM ${quoteName(tableName)} WHERE ${isRun(key)}`;
+  return `DO ${quote(`BEGIN LOOP ${one}; EXIT WHEN NOT FOUND; END LOOP; END`)}`;
+}
+
 /** Removes a run, as far as it is seen; no row comes back if there was none. */
 export function deleteSql(tableName: string, key: RunKey): string {
   return `WITH deleted AS (DELETE FROM ${quoteName(tableName)} WHERE ${isRun(key)} RETURNING 1) ` +

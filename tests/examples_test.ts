@@ -68,6 +68,8 @@ forked from checkpoint 1 of the first run
 0  version 1  name, price
 PipelineVersionError
 `),
+  // Its work is tested in tests/workers_test.ts.
+  worker: prints("Run it with PG_DSN or REDIS_URL set, in several terminals at once\n"),
 };
 
 /** What an example prints that is the same every time. */

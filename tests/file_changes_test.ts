@@ -5,6 +5,7 @@ import { append, type CheckpointRecord, definePipeline, END, unchecked } from ".
 import { changeBetween } from "../pipeline/change.ts";
 import { recordToText } from "../pipeline/record.ts";
 import { filesBelow, watched, withRoot } from "./file_probes.ts";
+import { WIDE_RUNS, wideRun } from "./growth.ts";
 import { type Event, record } from "./power_loss/recording.ts";
 import { assertRefused, assertStored } from "./suite/checks.ts";
 import { following, makeRecord, manyItems, withField } from "./suite/samples.ts";
@@ -80,6 +81,16 @@ Deno.test("100 steps over a constant field of 1 MB store at most 1.2 MB", async 
     assertEquals([latest?.status, latest?.state], ["completed", { count: 100, text }]);
   });
 });
+
+for (const { width, mostBytes } of WIDE_RUNS) {
+  Deno.test(`a fan-out of ${width} beside a constant megabyte stores ${mostBytes} bytes at most`, async () => {
+    await withRoot(async (root) => {
+      await wideRun(new FileCheckpointer(root, { sync: false }), "run", width);
+      const stored = await bytesBelow(root);
+      assert(stored <= mostBytes, `${stored} bytes`);
+    });
+  });
+}
 
 Deno.test("small records are whole; of a large one, a file named like it holds what changed", async () => {
   await withRoot(async (root) => {

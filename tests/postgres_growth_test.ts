@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { CheckpointConflictError, type CheckpointRecord } from "../mod.ts";
-import { GROWING_STEPS, growingRun, heavyRun } from "./growth.ts";
+import { GROWING_STEPS, growingRun, heavyRun, WIDE_RUNS, wideRun } from "./growth.ts";
 import { NODE_POOL, OWN_OR_NODE_POOL } from "./postgres_probes.ts";
 import { record } from "./probe_record.ts";
 import type { Database } from "./servers/database.ts";
@@ -33,6 +33,16 @@ Deno.test("100 steps beside a constant megabyte store and send little more than 
   assert(stored <= 1_200_000, `${stored} bytes stored`);
   assert(sent >= 1_000_000 && sent <= 1_200_000, `${sent} bytes sent`);
 });
+
+for (const { width, mostBytes } of WIDE_RUNS) {
+  Deno.test(`a fan-out of ${width} beside a constant megabyte stores ${mostBytes} bytes at most`, async () => {
+    await using database = await server.createDatabase();
+    await using probe = await open(database.dsn);
+    await wideRun(probe.checkpointer, "run", width);
+    const stored = await bytesIn(database);
+    assert(stored <= mostBytes, `${stored} bytes`);
+  });
+}
 
 Deno.test("what is small is stored whole, for other programs to read", async () => {
   await using database = await server.createDatabase();

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { GROWING_STEPS, growingRun, heavyRun } from "./growth.ts";
+import { GROWING_STEPS, growingRun, heavyRun, WIDE_RUNS, wideRun } from "./growth.ts";
 import { onEmpty, OWN_OR_IOREDIS } from "./redis_probes.ts";
 import { FaultyProxy } from "./servers/proxy.ts";
 import { startRedis } from "./servers/redis.ts";
@@ -37,6 +37,16 @@ Deno.test("100 steps beside a constant megabyte store and send little more than 
   assert(stored <= 1_200_000, `${stored} bytes stored`);
   assert(sent >= 1_000_000 && sent <= 1_200_000, `${sent} bytes sent`);
 });
+
+for (const { width, mostBytes } of WIDE_RUNS) {
+  Deno.test(`a fan-out of ${width} beside a constant megabyte stores ${mostBytes} bytes at most`, async () => {
+    await withStore({}, async (checkpointer) => {
+      await wideRun(checkpointer, "run", width);
+      const stored = await bytesStored();
+      assert(stored <= mostBytes, `${stored} bytes`);
+    });
+  });
+}
 
 Deno.test("what is small is stored whole, for other programs to read", async () => {
   await withStore({}, async (checkpointer) => {

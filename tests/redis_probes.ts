@@ -5,7 +5,6 @@
  */
 
 import { Cluster, Redis } from "npm:ioredis@6.0.0";
-import { createClient, createCluster } from "npm:redis@6.3.1";
 import { RedisCheckpointer, type RedisClient } from "../backends/redis.ts";
 import type { ThrowAwayRedis } from "./servers/redis.ts";
 import { whyNoRedisDriver } from "./servers/registry.ts";
@@ -75,6 +74,8 @@ export const IOREDIS: Driver = {
   open(url, options) {
     const client = new Redis(url, {
       retryStrategy: (tries) => Math.min(tries * 10, 100),
+      // It would ask a server that loads what it kept once a second, also when it was told to end.
+      enableReadyCheck: false,
       disconnectTimeout: DISCONNECT_MS.redis,
     });
     // Without a listener, it prints what it meets.
@@ -82,6 +83,11 @@ export const IOREDIS: Driver = {
     return probe(new RedisCheckpointer({ client, ...options }), () => end(client));
   },
 };
+
+/** Loads it where it is used: it takes longer than all else that a process loads. */
+function importNodeRedis() {
+  return import("npm:redis@6.3.1");
+}
 
 /** All drivers that can take a server's address. */
 export const DRIVERS: readonly Driver[] = [
@@ -103,6 +109,7 @@ export const DRIVERS: readonly Driver[] = [
     name: "node-redis",
     isPatient: true,
     async open(url, options) {
+      const { createClient } = await importNodeRedis();
       const client = createClient({ url, socket: { reconnectStrategy: 20 } });
       // Without a listener, a lost connection ends the process.
       client.on("error", () => {});
@@ -146,6 +153,7 @@ export const CLUSTER_DRIVERS: readonly ClusterDriver[] = [
   {
     name: "a cluster of node-redis",
     async connect(nodes) {
+      const { createCluster } = await importNodeRedis();
       const client = createCluster({ rootNodes: nodes.map((node) => ({ url: node.url() })) });
       client.on("error", () => {});
       await client.connect();

@@ -1,6 +1,7 @@
 // Kills the workers of runs, for as many runs as one likes; see tests/crash/crash.ts.
 import { parseArgs } from "node:util";
 import type { Durability } from "../../mod.ts";
+import { figuresText } from "../figures.ts";
 import { anySeed, backendOf, numberOf, refuse } from "../harness_flags.ts";
 import { placesOf } from "../places/place.ts";
 import { crash } from "./crash.ts";
@@ -34,8 +35,10 @@ const figures = await crash({
   durability,
   goesOn: (so) => so.runs < runs,
 });
-const seconds = ((performance.now() - started) / 1_000).toFixed(0);
-console.log(
-  `${backend}, seed ${seed}: ${figures.runs} runs, ${figures.kills} workers killed, lost: 0 ` +
-    `(${seconds} s)`,
-);
+const seconds = Math.round((performance.now() - started) / 1_000);
+console.log(figuresText(`crash on ${backend}, seed ${seed}`, [
+  ["runs", figures.runs, "each gone on with until it was completed"],
+  ["kills", figures.kills, "of processes that were at work"],
+  ["seconds", seconds],
+  ["lost", 0],
+]));

@@ -1,4 +1,5 @@
 import { filesBelow } from "../file_probes.ts";
+import { FILE_FAULTS } from "./file_faults.ts";
 import type { Place } from "./place.ts";
 
 /** A checkpoint, or the one head of a run. */
@@ -26,6 +27,7 @@ export async function filePlace(): Promise<Place> {
       ];
     },
     contents,
+    faults: FILE_FAULTS,
     [Symbol.asyncDispose]: () => Deno.remove(where, { recursive: true }),
   };
 }

@@ -9,6 +9,14 @@ import type { Address, Backend } from "./open.ts";
 import { postgresPlaces } from "./postgres_place.ts";
 import { redisPlaces } from "./redis_place.ts";
 
+/** Something that befalls a store while it is used, and passes. */
+export interface Fault {
+  /** What happens, in the plural. */
+  readonly name: string;
+  /** Lets it happen, and comes back when it is over, if it lasts. */
+  inject(): Promise<void>;
+}
+
 /** A store of its own, removed when it is disposed of. */
 export interface Place extends AsyncDisposable {
   /** What processes are told. */
@@ -20,6 +28,8 @@ export interface Place extends AsyncDisposable {
   strays(): Promise<readonly string[]>;
   /** All that is stored, in the store's own words. */
   contents(): Promise<readonly string[]>;
+  /** What may befall it; nothing that was stored is lost by that. */
+  readonly faults: readonly [Fault, ...Fault[]];
 }
 
 /** Makes an empty one. */

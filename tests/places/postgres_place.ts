@@ -1,5 +1,6 @@
-import { findPostgres, type Postgres } from "../servers/postgres.ts";
-import type { MakePlace, Place } from "./place.ts";
+import type { Database } from "../servers/database.ts";
+import { findPostgres, type Postgres, ThrowAwayPostgres } from "../servers/postgres.ts";
+import type { Fault, MakePlace, Place } from "./place.ts";
 
 /** Databases of one server. */
 export async function postgresPlaces(): Promise<MakePlace> {
@@ -39,6 +40,31 @@ async function postgresPlace(server: Postgres): Promise<Place> {
       );
       return [...tables, ...rows].map((row) => JSON.stringify(row));
     },
+    faults: faultsOf(server, database),
     [Symbol.asyncDispose]: () => database[Symbol.asyncDispose](),
   };
+}
+
+function faultsOf(server: Postgres, database: Database): readonly [Fault, ...Fault[]] {
+  const ended: Fault = {
+    name: "connections ended",
+    inject: async () =>
+      void await database.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity " +
+          "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+      ),
+  };
+  if (!(server instanceof ThrowAwayPostgres)) return [ended];
+  const restarts = (name: string, stop: () => Promise<void>): Fault => ({
+    name,
+    async inject() {
+      await stop();
+      await server.start();
+    },
+  });
+  return [
+    ended,
+    restarts("restarts of the server", () => server.stop()),
+    restarts("crashes of the server", () => server.kill()),
+  ];
 }

@@ -1,5 +1,5 @@
 import { startRedis, type ThrowAwayRedis } from "../servers/redis.ts";
-import type { MakePlace, Place } from "./place.ts";
+import type { Fault, MakePlace, Place } from "./place.ts";
 
 const DATABASES = 16;
 
@@ -35,8 +35,35 @@ function redisPlace(server: ThrowAwayRedis, database: number): Place {
       return await strays();
     },
     contents,
+    faults: faultsOf(server),
     async [Symbol.asyncDispose]() {
       await ask("flushdb");
     },
   };
+}
+
+/** How long it says nothing, in milliseconds. */
+const PAUSE_MS = 300;
+
+function faultsOf(server: ThrowAwayRedis): readonly [Fault, ...Fault[]] {
+  return [
+    {
+      name: "connections ended",
+      inject: async () => void await server.cli("client", "kill", "type", "normal"),
+    },
+    {
+      name: "pauses of the server",
+      async inject() {
+        await server.cli("client", "pause", String(PAUSE_MS), "all");
+        await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+      },
+    },
+    {
+      name: "crashes of the server",
+      async inject() {
+        await server.kill();
+        await server.start();
+      },
+    },
+  ];
 }

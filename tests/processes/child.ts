@@ -23,14 +23,19 @@ export interface Child extends AsyncDisposable {
   tell(order: unknown): Promise<void>;
   /** The next line that it prints; `undefined` when it has ended. */
   hear(): Promise<string | undefined>;
+  /** Asks it to end, as who stops a service does. */
+  stop(): void;
   /** Ends it as a power cut would end it, and waits until it is gone. */
   kill(): Promise<void>;
 }
 
+/** No start asks a registry: whoever starts a script has loaded what it needs. */
+const OPTIONS = ["--no-check", "--cached-only", "--quiet", "-A"];
+
 /** Starts a script, which finds the arguments in `Deno.args`. */
 export function startChild(script: URL, args: readonly string[]): Child {
   const process = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-check", "--quiet", ...configArgs(), "-A", fromFileUrl(script), ...args],
+    args: ["run", ...OPTIONS, ...configArgs(), fromFileUrl(script), ...args],
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
@@ -62,6 +67,7 @@ export function startChild(script: URL, args: readonly string[]): Child {
       const { value } = await lines.next();
       return value;
     },
+    stop: () => process.kill("SIGTERM"),
     kill,
     [Symbol.asyncDispose]: kill,
   };

@@ -1,8 +1,9 @@
 // Lets processes fight over runs for as long as one likes; see tests/rivalry/rivalry.ts.
 import { parseArgs } from "node:util";
+import { figuresText } from "../figures.ts";
 import { anySeed, backendOf, numberOf } from "../harness_flags.ts";
 import { placesOf } from "../places/place.ts";
-import { rivalry } from "./rivalry.ts";
+import { rivalry, RIVALS, RUNS } from "./rivalry.ts";
 
 const USAGE = "deno task rivalry [--seconds 60] [--backend postgres] [--seed 1]";
 
@@ -20,9 +21,10 @@ const seed = numberOf("seed", flags.seed, USAGE);
 
 const makePlace = await placesOf(backend);
 const { operations, outcomes, saves } = await rivalry({ makePlace, seed, seconds });
-for (const [outcome, count] of [...outcomes].sort()) {
-  console.log(`${String(count).padStart(7)}  ${outcome}`);
-}
-console.log(
-  `${backend}, seed ${seed}: ${operations} operations in ${seconds} s, ${saves} saves, lost: 0`,
-);
+console.log(figuresText(`rivalry on ${backend}, seed ${seed}`, [
+  ["operations", operations, `by ${RIVALS} processes on ${RUNS} runs`],
+  ["saves", saves, "that came back"],
+  ["seconds", seconds],
+  ["lost", 0],
+]));
+console.log(figuresText("outcomes", [...outcomes].sort()));

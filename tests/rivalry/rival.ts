@@ -1,7 +1,8 @@
 // A process that does things at random to the runs that it shares with others, and reports what came
 // of them.
-import type { Checkpointer, RunResult } from "../../mod.ts";
+import type { RunResult } from "../../mod.ts";
 import { defineJourney, DEPARTURE, type Journey } from "../journey.ts";
+import { noting } from "../noting_checkpointer.ts";
 import { type Address, openStore } from "../places/open.ts";
 import { hearOrder } from "../processes/child.ts";
 import { makeRandom } from "../random.ts";
@@ -45,7 +46,9 @@ const journey = defineJourney({
   name: RIVALRY,
   paceMs: 1,
   mark: () => {},
-  checkpointer: noting(store.checkpointer),
+  checkpointer: noting(store.checkpointer, ({ runId, sequence, writer }) => {
+    saves.push({ runId, sequence, writer });
+  }),
   leaseMs: 50,
 });
 
@@ -115,20 +118,4 @@ function surprise(operation: Operation, runId: string, error: unknown): void {
     cause = cause instanceof Error ? cause.cause : undefined;
   }
   surprises.push(`${operation} of ${runId}: ${causes.join("\ncaused by ")}`);
-}
-
-/** The store, whose saves are noted when they come back. */
-function noting(store: Checkpointer): Checkpointer {
-  return {
-    async save(record, change) {
-      await store.save(record, change);
-      const { runId, sequence, writer } = record;
-      saves.push({ runId, sequence, writer });
-    },
-    loadLatest: (pipelineName, runId) => store.loadLatest(pipelineName, runId),
-    listRuns: (pipelineName, options) => store.listRuns(pipelineName, options),
-    history: (pipelineName, runId) => store.history(pipelineName, runId),
-    deleteRun: (pipelineName, runId) => store.deleteRun(pipelineName, runId),
-    ...(store.touch !== undefined && { touch: store.touch.bind(store) }),
-  };
 }

@@ -15,10 +15,10 @@ import { type Order, type Report, RIVALRY, type Saved } from "./order.ts";
 const RIVAL = new URL("./rival.ts", import.meta.url);
 
 /** How many fight. */
-const RIVALS = 8;
+export const RIVALS = 8;
 
 /** How many runs they fight over. */
-const RUNS = 50;
+export const RUNS = 50;
 
 /** What is to be done. */
 export interface RivalryPlan {
