@@ -85,6 +85,7 @@ export {
   type Targets,
   type Update,
 } from "./pipeline/definition.ts";
+export { definePipeline } from "./pipeline/define.ts";
 export type { Durability } from "./pipeline/durability.ts";
 export { type CheckpointDiff, diffCheckpoints, type FieldDiff } from "./pipeline/diff.ts";
 export {
@@ -125,12 +126,7 @@ export {
   rejected,
   type Rejection,
 } from "./pipeline/pause.ts";
-export {
-  definePipeline,
-  type ListedRun,
-  type Pipeline,
-  type PipelineOptions,
-} from "./pipeline/pipeline.ts";
+export type { ListedRun, Pipeline, PipelineOptions } from "./pipeline/pipeline.ts";
 export type { HistoryOption, PrunableStatus, PruneOptions, PruneResult } from "./pipeline/prune.ts";
 export { append, extend, merge, replace } from "./pipeline/reducers.ts";
 export type { Recovery } from "./pipeline/recover.ts";

@@ -30,22 +30,24 @@ import {
 import { isPassing, PostgresError, reasonOf } from "./postgres_error.ts";
 import { loadLatest } from "./postgres_load.ts";
 import { keyOf } from "./postgres_names.ts";
+import type { PostgresCheckpointerOptions } from "./postgres_options.ts";
 import { makePool, type Pool } from "./postgres_pool.ts";
 import { sequenceOf, summaryOf, takeHistory } from "./postgres_records.ts";
 import { changeDetails, type StoredRow, toChangeRow, toRow } from "./postgres_row.ts";
 import {
-  checkTableName,
-  deleteAllSql,
-  deleteSql,
-  historySql,
   KEY_TAKEN,
-  listSql,
   NULL_REFUSED,
-  postgresSchema,
-  type RunKey,
   saveAgainSql,
   saveManySql,
   saveSql,
+} from "./postgres_save_sql.ts";
+import { checkTableName, postgresSchema } from "./postgres_schema.ts";
+import {
+  deleteAllSql,
+  deleteSql,
+  historySql,
+  listSql,
+  type RunKey,
   touchSql,
   trimSql,
 } from "./postgres_sql.ts";
@@ -54,7 +56,14 @@ import { parseUrl } from "./postgres_url.ts";
 import { answered, retrying } from "./retry.ts";
 
 export { PostgresError, postgresSchema };
-export type { DenoClient, DenoPool, NodeClient, PostgresClient, PostgresJsClient };
+export type {
+  DenoClient,
+  DenoPool,
+  NodeClient,
+  PostgresCheckpointerOptions,
+  PostgresClient,
+  PostgresJsClient,
+};
 
 /** Rows that `history` reads at a time. */
 const HISTORY_PAGE = 100;
@@ -66,38 +75,6 @@ const TRIMMED_AT_ONCE = 1_000;
 const GREATEST_SEQUENCE = 2 ** 31 - 1;
 
 const SAVE = "save a checkpoint";
-
-/** Options of a {@linkcode PostgresCheckpointer}: where to connect, or a client. */
-export type PostgresCheckpointerOptions =
-  & {
-    /** The table; letters, digits and `_`. Default `firefly_checkpoints`. */
-    readonly tableName?: string;
-    /**
-     * How long a call is tried again, in milliseconds, while connections are lost or the server
-     * restarts. Default 15,000.
-     */
-    readonly retryForMs?: number;
-    /**
-     * How long a statement may take, in milliseconds; after that its connection counts as lost.
-     * Default 30,000.
-     */
-    readonly timeoutMs?: number;
-  }
-  & (
-    | {
-      /** `postgresql://user:password@host:5432/database?sslmode=require` */
-      readonly url: string | URL;
-      /** Connections at a time. Default 3. */
-      readonly poolSize?: number;
-      readonly client?: undefined;
-    }
-    | {
-      /** A client of the caller's, which is never closed here. */
-      readonly client: PostgresClient;
-      readonly url?: undefined;
-      readonly poolSize?: undefined;
-    }
-  );
 
 /**
  * Keeps runs in a table, which is made on first use. Every save is one round trip and one commit,

@@ -6,7 +6,7 @@
 
 import type { RunSql } from "./postgres_client.ts";
 import { PostgresError, reasonOf, sqlStateOf } from "./postgres_error.ts";
-import { COLUMNS, columnsSql, createSql, postgresSchema } from "./postgres_sql.ts";
+import { COLUMNS, columnsSql, createSql, postgresSchema } from "./postgres_schema.ts";
 
 /**
  * Makes the table, or adds the columns that it lacks.

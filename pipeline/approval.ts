@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type Call, type Caller, claim, makeRun, working } from "./calls.ts";
+import type { Call, Caller } from "./caller.ts";
+import { claim, makeRun, working } from "./calls.ts";
 import type { Checkpointer, CheckpointRecord, PendingEdge, ResumeRecord } from "./checkpointer.ts";
 import { encode } from "./codec.ts";
 import { encodingFor } from "./encoded_state.ts";

@@ -11,13 +11,12 @@ import {
   type ResumeRecord,
 } from "./checkpointer.ts";
 import { acceptAnswer } from "./approval.ts";
+import type { Call, Caller } from "./caller.ts";
 import { copyData } from "./copy.ts";
-import type { AroundNode } from "./definition.ts";
-import type { Durability } from "./durability.ts";
 import { encodeFields } from "./encoded_state.ts";
 import { label, RunActiveError, RunExistsError, type RunName, StalePauseError } from "./errors.ts";
-import { emit, type EventHandler } from "./events.ts";
-import { type Flow, heldBack, untilEnd } from "./flow.ts";
+import { emit } from "./events.ts";
+import { heldBack, untilEnd } from "./flow.ts";
 import { deepFreeze, freezeState } from "./freeze.ts";
 import { isAlive, keepingLease } from "./lease.ts";
 import { fail, followEdges, pausedResult, runSteps, statusOf } from "./loop.ts";
@@ -28,7 +27,6 @@ import { upToDate } from "./migration.ts";
 import { makePace } from "./pace.ts";
 import type { Plan } from "./plan.ts";
 import { FORK_NODE_ID, RESUME_NODE_ID, START_NODE_ID } from "./planned_node.ts";
-import type { HistoryOption } from "./prune.ts";
 import { makeRecorder, type RecorderBase } from "./recorder.ts";
 import { reenter } from "./reentry.ts";
 import { fold } from "./fold.ts";
@@ -46,40 +44,6 @@ import { makeStep, NO_STEP, type Run, type SaveDetails, saveRun, settleRun } fro
 import { parseInput } from "./schema.ts";
 import { cancelHeldBy } from "./sub_runs.ts";
 import { taskIdPrefix } from "./task_id.ts";
-
-/** What all calls of one pipeline share. */
-export interface Caller<State extends object> {
-  /** The pipeline. */
-  readonly plan: Plan<State>;
-  /** Where its runs are kept. */
-  readonly checkpointer: Checkpointer | undefined;
-  /** Steps a run may take over its whole life. */
-  readonly recursionLimit: number;
-  /** Tasks that run side by side. */
-  readonly concurrency: number;
-  /** How far a run may get ahead of its checkpoints. */
-  readonly durability: Durability;
-  /** What is kept of a run's past. */
-  readonly history: HistoryOption;
-  /** How long a worker that is not heard of is taken for alive, in milliseconds. */
-  readonly leaseMs: number;
-  /** Aborts when the runs of this process are to be let go. */
-  readonly drained: AbortController;
-  /** The calls that are under way. */
-  readonly active: Set<Promise<unknown>>;
-}
-
-/** What one call brings. */
-export interface Call<State> {
-  /** Cancels the run. */
-  readonly signal?: AbortSignal;
-  /** Is told what happens. */
-  readonly onEvent?: EventHandler<State>;
-  /** Holds the run back for who reads its events. */
-  readonly flow?: Flow;
-  /** Is put around every attempt of a node. */
-  readonly aroundNode?: AroundNode;
-}
 
 /** Starts a run: saves it, then takes its steps. */
 export async function startRun<State extends object>(

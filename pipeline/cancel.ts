@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type Caller, makeRun } from "./calls.ts";
+import type { Caller } from "./caller.ts";
+import { makeRun } from "./calls.ts";
 import { CheckpointConflictError, type Checkpointer, type RunStatus } from "./checkpointer.ts";
 import type { RunName } from "./errors.ts";
 import { loadRun } from "./load.ts";

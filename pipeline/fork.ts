@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type Call, type Caller, goOn, type ResumeRequest } from "./calls.ts";
+import type { Call, Caller } from "./caller.ts";
+import { goOn, type ResumeRequest } from "./calls.ts";
 import {
   CheckpointConflictError,
   type Checkpointer,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Call, Caller } from "./calls.ts";
+import type { Call, Caller } from "./caller.ts";
 
 /** A pipeline without its calls. */
 export interface Inner<State extends object> {

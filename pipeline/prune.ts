@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type Call, type Caller, makeRun } from "./calls.ts";
+import type { Call, Caller } from "./caller.ts";
+import { makeRun } from "./calls.ts";
 import {
   CheckpointConflictError,
   type Checkpointer,

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type Call, type Caller, goOn, makeRun, working } from "./calls.ts";
+import type { Call, Caller } from "./caller.ts";
+import { goOn, makeRun, working } from "./calls.ts";
 import {
   CheckpointConflictError,
   type Checkpointer,

@@ -5,7 +5,8 @@
  */
 
 import { answerSchema, rejectPause } from "./approval.ts";
-import { type Call, type Caller, goOn, startRun } from "./calls.ts";
+import type { Call, Caller } from "./caller.ts";
+import { goOn, startRun } from "./calls.ts";
 import type { Checkpointer, CheckpointRecord, LoadedRecord } from "./checkpointer.ts";
 import type { MaybePromise, NodeContext } from "./definition.ts";
 import { label, type PendingPause, RunError, RunExistsError, type RunName } from "./errors.ts";
