@@ -67,10 +67,10 @@ export function foldedLatest(
   return foldLatest(base, [...between, last], where(whole));
 }
 
-/** A change as far as folding needs it: of which node and when it was, only the last one tells. */
+/** A change as far as folding needs it: when it was, say, only the last one tells. */
 function detailsOf(row: Row, writer: string): StoredChange {
   const sequence = Number(row.sequence);
-  const change = { sequence, node_id: "", writer, ...itemOf(row) };
+  const change = { sequence, node_id: row.node_id, writer, ...itemOf(row) };
   if (isStoredChange(change)) return change;
   throw damagedChange(sequence);
 }

@@ -39,11 +39,11 @@ export interface Span {
 }
 
 /**
- * A chain of checkpoints, oldest first: the whole one that it begins with, and of each change its
- * details alone, from which the latest checkpoint is folded.
+ * A chain of checkpoints, oldest first: the whole one that it begins with, and of each change no more
+ * than its node and its details, from which the latest checkpoint is folded.
  */
 export function chainSql(tableName: string, key: RunKey, { from, below, writer }: Span): string {
-  return `SELECT sequence::text AS sequence, ` +
+  return `SELECT sequence::text AS sequence, node_id, ` +
     `CASE WHEN base_sequence IS NULL THEN row_to_json(stored)::text ELSE details END AS record ` +
     `FROM ${quoteName(tableName)} stored WHERE ${isRun(key)} AND sequence >= ${from} ` +
     `AND sequence < ${below} AND writer = ${quote(writer)} ORDER BY stored.sequence`;

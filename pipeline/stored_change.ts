@@ -38,6 +38,7 @@ export interface StoredChange {
   readonly set?: JsonObject;
   readonly removed?: readonly string[];
   readonly appended?: { readonly [field: string]: readonly Json[] };
+  /** Left out where it is the node itself and `tasks` follow it, or nothing and none do. */
   readonly completed?: readonly string[];
   readonly tasks?: readonly StoredTask[];
   readonly finished?: readonly (readonly [index: number, outcome: TaskOutcomeRecord])[];
@@ -62,6 +63,8 @@ export function toStoredChange(
 ): StoredChange {
   const { sequence, status, paused } = record;
   const finished = "all" in change.tasks ? [] : change.tasks.finished;
+  const tasks = "all" in change.tasks ? change.tasks.all.map(toStoredTask) : undefined;
+  const usual = usuallyCompleted({ node_id: record.nodeId, tasks });
   return {
     sequence,
     since: unless(change.since === sequence - 1, change.since),
@@ -79,9 +82,9 @@ export function toStoredChange(
     recoveries: record.recoveries,
     set: unless(isEmpty(change.set), change.set),
     removed: unlessEmpty(change.removed),
-    tasks: "all" in change.tasks ? change.tasks.all.map(toStoredTask) : undefined,
+    tasks,
     appended: unless(isEmpty(change.appended), change.appended),
-    completed: unlessEmpty(change.completedNodes),
+    completed: unless(isSame(change.completedNodes, usual), change.completedNodes),
     finished: unlessEmpty(finished.map(([index, task]) => [index, outcomeOf(task)] as const)),
   };
 }
@@ -186,11 +189,22 @@ function applyStored(
     set: change.set ?? {},
     removed: change.removed ?? [],
     appended: change.appended ?? {},
-    completedNodes: change.completed ?? [],
+    completedNodes: change.completed ?? usuallyCompleted(change),
     tasks: change.tasks === undefined
       ? { finished: change.finished ?? [] }
       : { all: change.tasks.map(fromStoredTask) },
   });
+}
+
+/** What a step finishes mostly: its one node, after which others follow; and nothing before its end. */
+function usuallyCompleted(
+  { node_id, tasks }: Pick<StoredChange, "node_id" | "tasks">,
+): readonly string[] {
+  return tasks === undefined ? [] : [node_id];
+}
+
+function isSame(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((item, index) => item === other[index]);
 }
 
 /** The record that a fold has come to: of a long chain only the last one needs a head. */
