@@ -1,0 +1,90 @@
+import { assertEquals, assertRejects } from "@std/assert";
+// @ts-types="npm:@types/pg@8.23.1"
+import pg from "npm:pg@8.23.1";
+import { PostgresCheckpointer } from "../backends/postgres.ts";
+import type { CheckpointRecord } from "../mod.ts";
+import { changeBetween } from "../pipeline/change.ts";
+import { NODE_POOL } from "./postgres_probes.ts";
+import { startPostgres } from "./servers/postgres.ts";
+import { following, makeRecord, manyItems, withField } from "./suite/samples.ts";
+
+const server = await startPostgres();
+const FIRST = makeRecord({ state: { pad: manyItems("pad"), count: 0 } });
+const { pipelineName, runId } = FIRST;
+
+/** A store with a run whose latest checkpoint is a change, and what happens while that is loaded. */
+async function loadDuring(
+  happening: (store: PostgresCheckpointer, last: CheckpointRecord) => Promise<unknown>,
+) {
+  await using database = await server.createDatabase();
+  await using probe = await NODE_POOL.open(database.dsn);
+  const client = new pg.Client({ connectionString: database.dsn });
+  await client.connect();
+  try {
+    const store = new PostgresCheckpointer({ client });
+    await store.save(FIRST);
+    const last = count(FIRST);
+    await store.save(last, changeBetween(FIRST, last));
+    let isMet = false;
+    const loading = new PostgresCheckpointer({
+      client: {
+        async query(text: string) {
+          const result = await client.query(text);
+          const isLatest = text.includes("ORDER BY sequence DESC LIMIT 1");
+          if (!isLatest || isMet) return result;
+          isMet = true;
+          await happening(store, last);
+          return result;
+        },
+      },
+    });
+    return await loading.loadLatest(pipelineName, runId);
+  } finally {
+    await client.end();
+  }
+}
+
+Deno.test("a run that goes on and sheds its past while it is loaded is loaded where it stands", async () => {
+  const loaded = await loadDuring(async (store, last) => {
+    const whole = { ...count(last), writer: "other" };
+    await store.save(whole);
+    await store.trim(pipelineName, runId, whole.sequence);
+  });
+  assertEquals([loaded?.sequence, loaded?.state.count, loaded?.writer], [2, 2, "other"]);
+});
+
+Deno.test("a run that is begun anew while it is loaded is loaded as the new one", async () => {
+  const loaded = await loadDuring(async (store) => {
+    await store.deleteRun(pipelineName, runId);
+    const first = { ...FIRST, writer: "other", state: { ...FIRST.state, count: 10 } };
+    await store.save(first);
+    const next = count(first);
+    await store.save(next, changeBetween(first, next));
+  });
+  assertEquals([loaded?.sequence, loaded?.state.count, loaded?.writer], [1, 11, "other"]);
+});
+
+Deno.test("a run that is deleted while it is loaded is not there", async () => {
+  const loaded = await loadDuring((store) => store.deleteRun(pipelineName, runId));
+  assertEquals(loaded, undefined);
+});
+
+Deno.test("a run whose whole checkpoint is gone is told as damaged", async () => {
+  await using database = await server.createDatabase();
+  await using probe = await NODE_POOL.open(database.dsn);
+  await probe.checkpointer.save(FIRST);
+  const last = count(FIRST);
+  await probe.checkpointer.save(last, changeBetween(FIRST, last));
+  await database.query("DELETE FROM firefly_checkpoints WHERE sequence = 0");
+  await assertRejects(
+    () => probe.checkpointer.loadLatest(pipelineName, runId),
+    TypeError,
+    "the whole checkpoint is gone that checkpoint 1 is a change of",
+  );
+});
+
+/** What a step that counts leaves after a record. */
+function count(record: CheckpointRecord): CheckpointRecord {
+  const { state } = record;
+  return following(record, { state: withField(state, "count", Number(state.count) + 1) });
+}
