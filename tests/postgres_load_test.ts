@@ -17,7 +17,6 @@ async function loadDuring(
   happening: (store: PostgresCheckpointer, last: CheckpointRecord) => Promise<unknown>,
 ) {
   await using database = await server.createDatabase();
-  await using probe = await NODE_POOL.open(database.dsn);
   const client = new pg.Client({ connectionString: database.dsn });
   await client.connect();
   try {
