@@ -23,6 +23,7 @@ import { historyIn, latestIn, summaryIn } from "./file_load.ts";
 import { encodeName, nameOf, rawName } from "./file_names.ts";
 import { type PublishedHead, saveIn, type Upon } from "./file_save.ts";
 import { trimIn } from "./file_trim.ts";
+import { makeNewerRuns } from "../pipeline/newer_runs.ts";
 import { markOf, newestIn, type RunFolder, statusOf } from "./file_stored.ts";
 import {
   exists,
@@ -174,6 +175,7 @@ export class FileCheckpointer implements Checkpointer {
   ): AsyncIterable<RunSummary> {
     const parent = await pathIn(this.#root, pipelineName);
     const takeTurn = makeTurns();
+    const newer = makeNewerRuns();
     const summaries: RunSummary[] = [];
     let now: number | undefined;
     const clock = () => now ??= clockOf(this.#root);
@@ -181,12 +183,13 @@ export class FileCheckpointer implements Checkpointer {
       await takeTurn();
       const path = join(parent, name);
       const run = { path, pipelineName, runId: nameOf(name), warn: this.#warn };
-      const summary = await summaryIn(run, clock);
+      const summary = await newer.passOver(() => summaryIn(run, clock));
       if (summary === undefined) continue;
       if (status === undefined || summary.status === status) summaries.push(summary);
     }
     summaries.sort((one, other) => compare(other.savedAt, one.savedAt));
     yield* summaries.slice(0, limit);
+    if (summaries.length < limit) newer.tell();
   }
 
   /** Yields every checkpoint of a run, newest first; files that are no checkpoints are told. */

@@ -14,6 +14,7 @@ import {
   type LoadedRecord,
   type RunSummary,
 } from "../pipeline/checkpointer.ts";
+import { makeNewerRuns } from "../pipeline/newer_runs.ts";
 import { recordFromText, recordToText, summarize } from "../pipeline/record.ts";
 
 /** A record as text, so that nothing of it is shared with a caller. */
@@ -72,13 +73,15 @@ export class MemoryCheckpointer implements Checkpointer {
     { status, limit = Infinity }: ListRunsOptions = {},
   ): AsyncIterable<RunSummary> {
     let left = limit;
+    const newer = makeNewerRuns();
     for (const runId of [...this.#pipelines.get(pipelineName)?.keys() ?? []].reverse()) {
       if (left <= 0) return;
-      const record = await this.loadLatest(pipelineName, runId);
+      const record = await newer.passOver(() => this.loadLatest(pipelineName, runId));
       if (record === undefined || (status !== undefined && record.status !== status)) continue;
       left--;
       yield summarize(record);
     }
+    newer.tell();
   }
 
   /** Yields every checkpoint of a run, newest first. */

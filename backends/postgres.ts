@@ -15,6 +15,7 @@ import {
   type RunSummary,
 } from "../pipeline/checkpointer.ts";
 import type { StoredChange } from "../pipeline/stored_change.ts";
+import { makeNewerRuns } from "../pipeline/newer_runs.ts";
 import { refuseBelow, requireOne } from "./options.ts";
 import { batching } from "./postgres_batch.ts";
 import {
@@ -193,7 +194,12 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
     { status, limit = Infinity }: ListRunsOptions = {},
   ): AsyncIterable<RunSummary> {
     const sql = listSql(this.#tableName, await keyOf(pipelineName), { status, limit });
-    for (const row of await this.#query("list runs", sql)) yield summaryOf(row);
+    const newer = makeNewerRuns();
+    for (const row of await this.#query("list runs", sql)) {
+      const summary = await newer.passOver(() => summaryOf(row));
+      if (summary !== undefined) yield summary;
+    }
+    newer.tell();
   }
 
   /** Yields every checkpoint of a run, newest first, some at a time. */

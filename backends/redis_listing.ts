@@ -6,6 +6,7 @@
 
 import type { RunStatus, RunSummary } from "../pipeline/checkpointer.ts";
 import { summarize } from "../pipeline/record.ts";
+import { makeNewerRuns, type NewerRuns } from "../pipeline/newer_runs.ts";
 import type { PipelineKeys, PipelinePlace } from "./redis_keys.ts";
 import { isStanding } from "./redis_lua_helpers.ts";
 import { encodeName } from "./redis_names.ts";
@@ -49,7 +50,8 @@ export async function* listRuns(
   place: PipelinePlace,
   { status, limit }: ListFilter,
 ): AsyncIterable<RunSummary> {
-  const listing: Listing = { ways, place, status };
+  const newer = makeNewerRuns();
+  const listing: Listing = { ways, place, status, newer };
   const yielded = new Set<string>();
   const { keys, raw } = place;
   for (const source of keys.base === raw.base ? [keys] : [keys, raw]) {
@@ -60,12 +62,15 @@ export async function* listRuns(
       yield summary;
     }
   }
+  newer.tell();
 }
 
 interface Listing {
   readonly ways: Ways;
   readonly place: PipelinePlace;
   readonly status?: RunStatus;
+  /** What could not be read. */
+  readonly newer: NewerRuns;
   /** What the Python framework left of the pipeline, searched for when it is first missed. */
   old?: Promise<ReadonlyMap<string, readonly Candidate[]>>;
 }
@@ -134,8 +139,10 @@ async function summariesOf(
   source: PipelineKeys,
   listed: readonly Listed[],
 ): Promise<readonly RunSummary[]> {
-  const { status } = listing;
-  const summaries = await Promise.all(listed.map((run) => summaryOf(listing, run)));
+  const { status, newer } = listing;
+  const summaries = await Promise.all(
+    listed.map((run) => newer.passOver(() => summaryOf(listing, run))),
+  );
   const gone = listed.filter((_, index) => summaries[index] === undefined)
     .flatMap(({ member, score }) => [member, score]);
   if (gone.length > 0) await forget(listing, source, gone);

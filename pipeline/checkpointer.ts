@@ -320,7 +320,10 @@ export interface Checkpointer {
   save(record: CheckpointRecord, change?: CheckpointChange): Promise<void>;
   /** Yields the checkpoint with the highest sequence, or `undefined` if there is no such run. */
   loadLatest(pipelineName: string, runId: string): Promise<LoadedRecord | undefined>;
-  /** Yields the runs of one pipeline, the one saved last first. */
+  /**
+   * Yields the runs of one pipeline, the one saved last first. Throws a `RecordVersionError` after all
+   * others where a newer version of this package stored one.
+   */
   listRuns(pipelineName: string, options?: ListRunsOptions): AsyncIterable<RunSummary>;
   /** Yields every stored checkpoint of a run, newest first; nothing for an unknown run. */
   history(pipelineName: string, runId: string): AsyncIterable<CheckpointRecord>;

@@ -20,6 +20,7 @@ const PROTOCOL = [
   "pipeline/record.ts",
   "pipeline/chain.ts",
   "pipeline/stored_change.ts",
+  "pipeline/newer_runs.ts",
 ];
 
 /** What the backends share; it imports nothing. */

@@ -81,14 +81,23 @@ onEveryBackend("a worker whose run a newer package took is told so", async (stor
 });
 
 onEveryBackend(
-  "a run that a newer package stored keeps no other one from being resumed",
+  "a run that a newer package stored keeps no other one from being listed and gone on with",
   async (store) => {
     const pipeline = working(store);
-    await store.save(makeRecord({ ...NEWER, runId: "newer" }));
-    await store.save(makeRecord({ ...NEWER, version: RECORD_VERSION, runId: "older" }));
+    for (const runId of ["a", "newer", "z"]) {
+      const version = runId === "newer" ? NEWER.version : RECORD_VERSION;
+      await store.save(makeRecord({ ...NEWER, runId, version }));
+    }
     await new Promise((resolve) => setTimeout(resolve, 20));
-    expectStatus(await pipeline.resume("older"), "completed");
-    // A recovery cannot tell what the newer one is doing, and says so.
+    const listed: string[] = [];
+    const list = async () => {
+      for await (const { runId } of pipeline.listRuns()) listed.push(runId);
+    };
+    await assertRejects(list, RecordVersionError);
+    assertEquals(listed.sort(), ["a", "z"]);
+    expectStatus(await pipeline.resume("a"), "completed");
+    // Nobody can tell what the newer one is doing, and so it is said.
     await assertRejects(() => pipeline.recover(), RecordVersionError);
+    assertEquals((await store.loadLatest("work", "z"))?.status, "completed");
   },
 );
