@@ -99,8 +99,9 @@ export const DRIVERS: readonly Driver[] = [
     async open(url, options) {
       const { connect } = await import("@db/redis");
       const { hostname, port, pathname } = new URL(url);
-      const backoff = () => 20;
-      const client = await connect({ hostname, port, db: Number(pathname.slice(1)), backoff });
+      // Once it has given up, it never connects again.
+      const retry = { backoff: () => 20, maxRetryCount: 1_000 };
+      const client = await connect({ hostname, port, db: Number(pathname.slice(1)), ...retry });
       return probe(new RedisCheckpointer({ client, ...options }), () => client.close());
     },
   },
