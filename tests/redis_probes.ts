@@ -100,7 +100,7 @@ export const DRIVERS: readonly Driver[] = [
       const { connect } = await import("@db/redis");
       const { hostname, port, pathname } = new URL(url);
       // Once it has given up, it never connects again.
-      const retry = { backoff: () => 20, maxRetryCount: 1_000 };
+      const retry = { backoff: () => 20, maxRetryCount: 40 };
       const client = await connect({ hostname, port, db: Number(pathname.slice(1)), ...retry });
       return probe(new RedisCheckpointer({ client, ...options }), () => client.close());
     },
