@@ -44,6 +44,9 @@ export interface FileWarning {
   readonly cause: unknown;
 }
 
+/** Every change is a file of its own, which who loads has to open. */
+const MOST_READ = 1.7;
+
 /** Runs of which an instance knows the head. */
 const RUNS_KNOWN = 10_000;
 
@@ -81,7 +84,7 @@ export class FileCheckpointer implements Checkpointer {
   readonly #root: string;
   readonly #sync: boolean;
   readonly #onWarning: (warning: FileWarning) => void;
-  readonly #chains = makeChains(changeText);
+  readonly #chains = makeChains({ textOf: changeText, mostRead: MOST_READ });
   /** The heads that were published here, by folder: they need not be read again. */
   readonly #published = new Map<string, PublishedHead>();
   /** Folders of runs whose workers were heard of through this instance. */

@@ -99,7 +99,7 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
   readonly #pool: Pool | undefined;
   readonly #tableName: string;
   readonly #retryForMs: number;
-  readonly #chains = makeChains(changeDetails);
+  readonly #chains = makeChains({ textOf: changeDetails });
   readonly #saveRow: (row: StoredRow) => Promise<void>;
   #isDisposed = false;
   #table: Promise<void> | undefined;

@@ -59,6 +59,9 @@ export type {
 /** Whole checkpoints that `history` reads at a time, and how many bytes are enough. */
 const HISTORY_PAGE = ["100", "4000000"];
 
+/** Memory has room for a whole checkpoint now and then, and who loads waits for every change. */
+const MOST_READ = 1.6;
+
 /** Whole checkpoints that are removed at a time. */
 const REMOVE_PAGE = "1000";
 
@@ -89,7 +92,7 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
   /** In milliseconds, as the scripts take it. */
   readonly #ttl: string;
   readonly #retryForMs: number;
-  readonly #chains = makeChains();
+  readonly #chains = makeChains({ mostRead: MOST_READ });
   readonly #underWay = makeUnderWay();
   #isDisposed = false;
 

@@ -56,7 +56,6 @@ export interface PlannedChange {
 export interface Chains {
   /**
    * The change to be stored instead of a record; `undefined` if the record has to be stored whole.
-   * Loading then never reads more than about twice the record.
    */
   plan(record: CheckpointRecord, change: CheckpointChange | undefined): PlannedChange | undefined;
   /** Notes that a record was stored whole, as a text of some length. */
@@ -67,14 +66,20 @@ export interface Chains {
   forget(pipelineName: string, runId: string): void;
 }
 
-/**
- * Begins with no chain known.
- *
- * @param textOf The text that the store keeps of a change; by default all of it, as JSON.
- */
+/** How a store keeps chains. */
+export interface ChainOptions {
+  /** The text that it keeps of a change; by default all of it, as JSON. */
+  readonly textOf?: (change: StoredChange, record: CheckpointRecord) => string;
+  /**
+   * How much loading may read, as a multiple of the record: the less, the more whole ones are stored.
+   * Default 2.
+   */
+  readonly mostRead?: number;
+}
+
+/** Begins with no chain known. */
 export function makeChains(
-  textOf: (change: StoredChange, record: CheckpointRecord) => string = (change) =>
-    JSON.stringify(change),
+  { textOf = (change) => JSON.stringify(change), mostRead = 2 }: ChainOptions = {},
 ): Chains {
   const chains = new Map<string, Chain>();
 
@@ -97,7 +102,7 @@ export function makeChains(
       const follows = change.since === chain.last && record.sequence > chain.last &&
         record.writer === chain.writer && record.leaseMs === chain.leaseMs;
       // Whoever loads reads the chain from its beginning.
-      const isLong = chain.begun + chain.changes >= 2 * chain.whole ||
+      const isLong = chain.begun + chain.changes >= mostRead * chain.whole ||
         chain.count >= Math.max(LONGEST_CHAIN, chain.whole / WHOLE_PER_CHANGE);
       if (!follows || isLong || chain.whole <= SMALL) return undefined;
       const text = textOf(toStoredChange(record, change, chain), record);
