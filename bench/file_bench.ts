@@ -42,7 +42,7 @@ benchRatio({
   name: "a checkpointed step on files",
   unit: "step",
   units: STEPS + 1,
-  mostTimes: 1.35,
+  mostTimes: 1.2,
   ...inFolder,
   async floor() {
     for (let step = 0; step <= STEPS; step++) await bareSave(step);
@@ -137,7 +137,7 @@ benchRatio({
     "a list of 1,000 runs of 5 checkpoints, beside listing 1,000 folders and reading as many files",
   unit: "run",
   units: RUNS,
-  mostTimes: 1.8,
+  mostTimes: 1.6,
   // deno-lint-ignore require-await -- what it is compared with awaits
   async floor() {
     const parent = join(lists.root, "bench");

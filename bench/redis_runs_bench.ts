@@ -39,7 +39,7 @@ benchRatio({
   name: "a step of a run on Redis",
   unit: "step",
   units: STEPS + 1,
-  mostTimes: 1.7,
+  mostTimes: 1.2,
   async floor() {
     for (let step = 0; step <= STEPS; step++) await bareSave(recordToText(record("bare", step)));
   },
@@ -88,7 +88,7 @@ benchTime({
   name: "a load of the latest of 1,000 checkpoints of a growing run, on Redis",
   unit: "load",
   units: 20,
-  mostMicroseconds: 600,
+  mostMicroseconds: 500,
   async work() {
     for (let load = 0; load < 20; load++) await checkpointer.loadLatest("growing", "long");
   },

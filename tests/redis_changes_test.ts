@@ -151,6 +151,8 @@ Deno.test("a touch puts off the end of all that the latest checkpoint needs, and
     // What the server has forgotten, nobody else has taken.
     assertEquals(await checkpointer.touch("factory", "nobody's", "other"), true);
     assertEquals(await checkpointer.touch("factory", "r1", ""), false);
+    await checkpointer.deleteRun("factory", "r1");
+    assertEquals(await checkpointer.touch("factory", "r1", "other"), false);
   });
 });
 
