@@ -7,7 +7,7 @@
 import { join } from "@std/path";
 import type { CheckpointRecord, RunSummary } from "../pipeline/checkpointer.ts";
 import { summarize, type Summarized } from "../pipeline/record.ts";
-import { foldHistory, foldLatest } from "../pipeline/stored_change.ts";
+import { foldHistory, foldLatest } from "../pipeline/stored_chain.ts";
 import { chainsIn } from "./file_chains.ts";
 import { headPath, publish } from "./file_heads.ts";
 import { idleMsOf } from "./file_lease.ts";

@@ -6,13 +6,8 @@
 
 import type { CheckpointRecord, LoadedRecord, RunSummary } from "../pipeline/checkpointer.ts";
 import { fromStored, summarize } from "../pipeline/record.ts";
-import {
-  foldHistory,
-  foldLatest,
-  isStoredChange,
-  type StoredChange,
-  writerMark,
-} from "../pipeline/stored_change.ts";
+import { foldHistory, foldLatest } from "../pipeline/stored_chain.ts";
+import { isStoredChange, type StoredChange, writerMark } from "../pipeline/stored_change.ts";
 import type { Row } from "./postgres_client.ts";
 import type { Span } from "./postgres_sql.ts";
 

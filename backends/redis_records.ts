@@ -10,12 +10,8 @@ import {
   RecordVersionError,
 } from "../pipeline/checkpointer.ts";
 import { recordFromText } from "../pipeline/record.ts";
-import {
-  foldHistory,
-  foldLatest,
-  isStoredChange,
-  type StoredChange,
-} from "../pipeline/stored_change.ts";
+import { foldHistory, foldLatest } from "../pipeline/stored_chain.ts";
+import { isStoredChange, type StoredChange } from "../pipeline/stored_change.ts";
 import { reasonOf, RedisError } from "./redis_error.ts";
 import { listOf, textOf, textsOf } from "./redis_script.ts";
 

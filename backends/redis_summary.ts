@@ -7,7 +7,7 @@
 
 import type { CheckpointRecord, RunSummary } from "../pipeline/checkpointer.ts";
 import { recordFromText, recordToText, summarize } from "../pipeline/record.ts";
-import { foldLatest } from "../pipeline/stored_change.ts";
+import { foldLatest } from "../pipeline/stored_chain.ts";
 import { changesOf, idleMsOf } from "./redis_records.ts";
 
 /** Longest text that is its own summary: making another one takes longer than reading it. */

@@ -5,7 +5,9 @@
  */
 
 import type { Call, Caller } from "./caller.ts";
-import { claim, makeRun, working } from "./calls.ts";
+import { claim } from "./calls.ts";
+import { makeRun } from "./make_run.ts";
+import { working } from "./working.ts";
 import type { Checkpointer, CheckpointRecord, PendingEdge, ResumeRecord } from "./checkpointer.ts";
 import { encode } from "./codec.ts";
 import { encodingFor } from "./encoded_state.ts";

@@ -12,22 +12,20 @@ import {
 } from "./checkpointer.ts";
 import { acceptAnswer } from "./approval.ts";
 import type { Call, Caller } from "./caller.ts";
+import { makeRun } from "./make_run.ts";
+import { working } from "./working.ts";
 import { copyData } from "./copy.ts";
 import { encodeFields } from "./encoded_state.ts";
 import { label, RunActiveError, RunExistsError, type RunName, StalePauseError } from "./errors.ts";
 import { emit } from "./events.ts";
-import { heldBack, untilEnd } from "./flow.ts";
 import { deepFreeze, freezeState } from "./freeze.ts";
-import { isAlive, keepingLease } from "./lease.ts";
+import { isAlive } from "./lease.ts";
 import { fail, followEdges, pausedResult, runSteps, statusOf } from "./loop.ts";
 import { checkFields } from "./outcome.ts";
-import { makeHost } from "./host.ts";
 import { loadRun } from "./load.ts";
 import { upToDate } from "./migration.ts";
-import { makePace } from "./pace.ts";
 import type { Plan } from "./plan.ts";
 import { FORK_NODE_ID, RESUME_NODE_ID, START_NODE_ID } from "./planned_node.ts";
-import { makeRecorder, type RecorderBase } from "./recorder.ts";
 import { reenter } from "./reentry.ts";
 import { fold } from "./fold.ts";
 import {
@@ -36,14 +34,10 @@ import {
   type Approved,
   refuseUnknownNodes,
   restoreState,
-  restoreStep,
-  restoreVisits,
 } from "./restore.ts";
 import type { RunResult } from "./result.ts";
-import { makeStep, NO_STEP, type Run, type SaveDetails, saveRun, settleRun } from "./run.ts";
+import { makeStep, type Run, type SaveDetails, saveRun, settleRun } from "./run.ts";
 import { parseInput } from "./schema.ts";
-import { cancelHeldBy } from "./sub_runs.ts";
-import { taskIdPrefix } from "./task_id.ts";
 
 /** Starts a run: saves it, then takes its steps. */
 export async function startRun<State extends object>(
@@ -201,106 +195,4 @@ function updated<State extends object>(
   if (update === undefined) return state;
   checkFields(plan, update, `the update of resume for pipeline "${plan.name}"`);
   return freezeState(fold(state, copyData(update), plan.reducers), state);
-}
-
-/** A run in this process, as a call begins with it. */
-export function makeRun<State extends object>(
-  caller: Caller<State>,
-  name: RunName,
-  { onEvent, flow, aroundNode }: Call<State>,
-  from: {
-    readonly state: State;
-    readonly checkpointer: Checkpointer | undefined;
-    readonly base?: RecorderBase;
-  },
-): Run<State> {
-  const { plan, recursionLimit, concurrency, drained } = caller;
-  const { state, checkpointer, base } = from;
-  const { runId } = name;
-  const record = base?.record;
-  const control = new AbortController();
-  const onFailure = (error: unknown) => control.abort(error);
-  const { version } = plan.versions;
-  const pipelineVersion = record === undefined ? version : record.pipelineVersion;
-  const { signal } = control;
-  const saving = { run: name, pipelineVersion, onEvent, onFailure, signal, base };
-  const recorder = checkpointer && makeRecorder({ ...caller, checkpointer, ...saving });
-  const host = makeHost(checkpointer, recorder, drained.signal);
-  const held = flow && untilEnd(flow, drained.signal);
-  return {
-    runner: {
-      plan,
-      runId,
-      taskIdPrefix: taskIdPrefix(name),
-      signal,
-      onEvent,
-      flow: held,
-      aroundNode,
-      host,
-    },
-    recorder,
-    control,
-    draining: drained.signal,
-    pace: held === undefined ? makePace() : heldBack(makePace(), held, signal),
-    recursionLimit,
-    concurrency,
-    state,
-    completedNodes: record === undefined ? [] : [...record.completedNodes],
-    visits: record === undefined ? new Map() : restoreVisits(record),
-    steps: record?.steps ?? 0,
-    recoveries: record?.recoveries ?? 0,
-    step: record === undefined ? NO_STEP : restoreStep(record),
-    pendingEdges: record?.pendingEdges ?? [],
-  };
-}
-
-/** Does the work of a call with the caller's signal linked to the run, and tells both ends. */
-export async function working<State extends object>(
-  run: Run<State>,
-  { signal }: Call<State>,
-  resumed: boolean,
-  work: () => Promise<RunResult<State>>,
-): Promise<RunResult<State>> {
-  const { runId, onEvent } = run.runner;
-  const abort = () => run.control.abort(signal?.reason);
-  if (signal?.aborted) abort();
-  signal?.addEventListener("abort", abort, { once: true });
-  try {
-    emit(onEvent, { type: "runStarted", runId, resumed });
-    const result = await leased(run, work);
-    if (result.status === "cancelled") await cancelHeldBy(run);
-    emit(onEvent, { type: "runEnded", runId, result });
-    return result;
-  } catch (error) {
-    // What finished before is worth keeping, if it can be kept.
-    await settleRun(run).catch(() => {});
-    emit(onEvent, { type: "runInterrupted", runId, error });
-    throw error;
-  } finally {
-    signal?.removeEventListener("abort", abort);
-  }
-}
-
-/** Does the work, and waits until all of it is stored, while the run's lease is kept. */
-async function leased<State extends object>(
-  run: Run<State>,
-  work: () => Promise<RunResult<State>>,
-): Promise<RunResult<State>> {
-  const { recorder } = run;
-  if (recorder === undefined) return await work();
-  try {
-    return await keepingLease(recorder, (lost) => run.control.abort(lost), async () => {
-      const result = await work();
-      await settleRun(run);
-      return result;
-    });
-  } catch (error) {
-    if (!(error instanceof CheckpointConflictError)) throw error;
-    // Where that cannot be told, the conflict is what there is to tell.
-    const latest = await recorder.latest().catch(() => undefined);
-    if (latest?.status !== "cancelled") throw error;
-    // Somebody cancelled the run, which is how its worker hears of it.
-    const { runId, completedNodes } = latest;
-    return { runId, state: restoreState(latest), completedNodes, status: "cancelled" };
-  }
 }

@@ -5,7 +5,7 @@
  */
 
 import type { Caller } from "./caller.ts";
-import { makeRun } from "./calls.ts";
+import { makeRun } from "./make_run.ts";
 import { CheckpointConflictError, type Checkpointer, type RunStatus } from "./checkpointer.ts";
 import type { RunName } from "./errors.ts";
 import { loadRun } from "./load.ts";

@@ -5,7 +5,7 @@
  */
 
 import type { Call, Caller } from "./caller.ts";
-import { makeRun } from "./calls.ts";
+import { makeRun } from "./make_run.ts";
 import {
   CheckpointConflictError,
   type Checkpointer,

@@ -5,7 +5,9 @@
  */
 
 import type { Call, Caller } from "./caller.ts";
-import { goOn, makeRun, working } from "./calls.ts";
+import { goOn } from "./calls.ts";
+import { makeRun } from "./make_run.ts";
+import { working } from "./working.ts";
 import {
   CheckpointConflictError,
   type Checkpointer,

@@ -6,7 +6,7 @@
  */
 
 import type { CheckpointChange, CheckpointRecord, TaskRecord } from "./checkpointer.ts";
-import { type Fold, startFold, type TaskOutcomeRecord } from "./record_fold.ts";
+import type { FoldableChange, TaskOutcomeRecord } from "./record_fold.ts";
 import type { Json, JsonObject } from "./json.ts";
 
 /**
@@ -105,87 +105,9 @@ export function isStoredChange(value: unknown): value is StoredChange {
     isAbsentOr(isListOfObjects, value.pending_edges);
 }
 
-/**
- * The record that a chain of changes ends with.
- *
- * @param base The whole record that the chain begins with.
- * @param changes The changes, oldest first.
- * @param where Names the chain in errors.
- * @throws {TypeError} If a change does not follow what is before it.
- */
-export function foldLatest(
-  base: CheckpointRecord,
-  changes: readonly StoredChange[],
-  where: string,
-): CheckpointRecord {
-  return recordOf(foldUpTo(base, changes, changes.length, where), base);
-}
-
-/** Records that {@linkcode foldHistory} holds at a time. */
-const PAGE = 50;
-
-/**
- * Every record of a chain of changes, newest first, the one that it begins with at the end. Holds
- * some records at a time, whatever the length of the chain.
- *
- * @throws {TypeError} If a change does not follow what is before it.
- */
-export function* foldHistory(
-  base: CheckpointRecord,
-  changes: readonly StoredChange[],
-  where: string,
-): Iterable<CheckpointRecord> {
-  for (let end = changes.length; end > 0; end -= PAGE) {
-    const begin = Math.max(0, end - PAGE);
-    const from = foldUpTo(base, changes, begin, where);
-    const records: CheckpointRecord[] = [];
-    for (const change of changes.slice(begin, end)) {
-      applyStored(from, base, change, where);
-      records.push(recordOf(from, base));
-    }
-    yield* records.reverse();
-  }
-  yield base;
-}
-
-/** A fold, and where it has come to. */
-interface ChainFold {
-  readonly fold: Fold;
-  sequence: number;
-  steps: number;
-  /** The change that was folded last. */
-  last: StoredChange | undefined;
-}
-
-function foldUpTo(
-  base: CheckpointRecord,
-  changes: readonly StoredChange[],
-  end: number,
-  where: string,
-): ChainFold {
-  const { sequence, steps } = base;
-  const chain: ChainFold = { fold: startFold(base), sequence, steps, last: undefined };
-  for (const change of changes.slice(0, end)) applyStored(chain, base, change, where);
-  return chain;
-}
-
-function applyStored(
-  chain: ChainFold,
-  base: CheckpointRecord,
-  change: StoredChange,
-  where: string,
-): void {
-  const since = change.since ?? change.sequence - 1;
-  if (since !== chain.sequence || change.writer !== writerMark(base.writer)) {
-    throw new TypeError(
-      `Cannot read ${where}: checkpoint ${change.sequence} is a change of checkpoint ${since}, ` +
-        `and what is stored before it is checkpoint ${chain.sequence}`,
-    );
-  }
-  chain.sequence = change.sequence;
-  chain.steps = change.steps ?? chain.steps + 1;
-  chain.last = change;
-  chain.fold.apply({
+/** What a change does to the record before it. */
+export function effectOf(change: StoredChange): FoldableChange {
+  return {
     set: change.set ?? {},
     removed: change.removed ?? [],
     appended: change.appended ?? {},
@@ -193,7 +115,12 @@ function applyStored(
     tasks: change.tasks === undefined
       ? { finished: change.finished ?? [] }
       : { all: change.tasks.map(fromStoredTask) },
-  });
+  };
+}
+
+/** When a change was saved, ISO 8601, in a chain whose whole record was saved at `baseSavedAt`. */
+export function savedAtOf({ saved_at, after_ms = 0 }: StoredChange, baseSavedAt: string): string {
+  return saved_at ?? timeAfter(baseSavedAt, after_ms);
 }
 
 /** What a step finishes mostly: its one node, after which others follow; and nothing before its end. */
@@ -205,33 +132,6 @@ function usuallyCompleted(
 
 function isSame(one: readonly string[], other: readonly string[]): boolean {
   return one.length === other.length && one.every((item, index) => item === other[index]);
-}
-
-/** The record that a fold has come to: of a long chain only the last one needs a head. */
-function recordOf({ fold, steps, last }: ChainFold, base: CheckpointRecord): CheckpointRecord {
-  if (last === undefined) return fold.record(base);
-  const { version, pipelineName, pipelineVersion, runId, writer, leaseMs } = base;
-  const { status = "running" } = last;
-  return fold.record({
-    version,
-    pipelineName,
-    pipelineVersion,
-    runId,
-    sequence: last.sequence,
-    nodeId: last.node_id,
-    status,
-    paused: last.paused ?? status === "paused",
-    pauseReason: last.pause_reason,
-    pendingEdges: last.pending_edges ?? [],
-    steps,
-    failures: last.failures ?? [],
-    attempts: last.attempts,
-    resume: last.resume,
-    writer,
-    savedAt: last.saved_at ?? timeAfter(base.savedAt, last.after_ms ?? 0),
-    leaseMs,
-    recoveries: last.recoveries,
-  });
 }
 
 /** Enough of a writer's id, a UUID, to tell it from the others of its run. */

@@ -20,6 +20,7 @@ const PROTOCOL = [
   "pipeline/record.ts",
   "pipeline/chain.ts",
   "pipeline/stored_change.ts",
+  "pipeline/stored_chain.ts",
   "pipeline/newer_runs.ts",
 ];
 

@@ -4,13 +4,8 @@ import type { CheckpointRecord } from "../mod.ts";
 import { makeChains } from "../pipeline/chain.ts";
 import { changeBetween } from "../pipeline/change.ts";
 import { recordToText } from "../pipeline/record.ts";
-import {
-  foldHistory,
-  foldLatest,
-  isStoredChange,
-  type StoredChange,
-  toStoredChange,
-} from "../pipeline/stored_change.ts";
+import { foldHistory, foldLatest } from "../pipeline/stored_chain.ts";
+import { isStoredChange, type StoredChange, toStoredChange } from "../pipeline/stored_change.ts";
 import { chains as randomChains, follow } from "./suite/chains.ts";
 import { assertRecord } from "./suite/checks.ts";
 import { EVERY_FIELD, following, makeRecord, manyItems, withField } from "./suite/samples.ts";
