@@ -27,7 +27,7 @@ export async function loadLatest(
     if (latest === undefined) return undefined;
     if ("record" in latest) return latest.record;
     const { change, span, idleMs } = latest;
-    const record = foldedLatest(await query(chainSql(tableName, key, span)), change, span);
+    const record = foldedLatest(await query(chainSql(tableName, key, span)), change);
     if (record !== undefined) return { ...record, idleMs };
     // A run that was deleted and begun anew may come to the same sequence, by another writer.
     const seen = `${change.sequence} ${span.writer}`;

@@ -50,10 +50,10 @@ export function latestOf(row: Row): Latest {
 export function foldedLatest(
   rows: readonly Row[],
   last: StoredChange,
-  { from }: Span,
 ): CheckpointRecord | undefined {
-  const [first, ...changes] = rows;
-  if (first === undefined || Number(first.sequence) !== from) return undefined;
+  // A whole one that took the place of a change stands for all before it.
+  const [first, ...changes] = rows.slice(rows.findLastIndex(({ base }) => base === null));
+  if (first === undefined || first.base !== null) return undefined;
   const whole = itemOf(first);
   if (isChange(whole)) return undefined;
   const base = wholeOf(whole);

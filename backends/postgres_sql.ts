@@ -43,7 +43,7 @@ export interface Span {
  * than its node and its details, from which the latest checkpoint is folded.
  */
 export function chainSql(tableName: string, key: RunKey, { from, below, writer }: Span): string {
-  return `SELECT sequence::text AS sequence, node_id, ` +
+  return `SELECT sequence::text AS sequence, base_sequence::text AS base, node_id, ` +
     `CASE WHEN base_sequence IS NULL THEN row_to_json(stored)::text ELSE details END AS record ` +
     `FROM ${quoteName(tableName)} stored WHERE ${isRun(key)} AND sequence >= ${from} ` +
     `AND sequence < ${below} AND writer = ${quote(writer)} ORDER BY stored.sequence`;

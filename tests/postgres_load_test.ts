@@ -68,6 +68,20 @@ Deno.test("a run that is deleted while it is loaded is not there", async () => {
   assertEquals(loaded, undefined);
 });
 
+Deno.test("a whole checkpoint that took a change's place begins what is loaded", async () => {
+  await using database = await server.createDatabase();
+  await using probe = await NODE_POOL.open(database.dsn);
+  await using other = await NODE_POOL.open(database.dsn);
+  const second = count(FIRST);
+  const third = count(second);
+  await probe.checkpointer.save(FIRST);
+  await probe.checkpointer.save(second, changeBetween(FIRST, second));
+  await other.checkpointer.save(second);
+  await probe.checkpointer.save(third, changeBetween(second, third));
+  const latest = await probe.checkpointer.loadLatest(pipelineName, runId);
+  assertEquals([latest?.sequence, latest?.state.count], [2, 2]);
+});
+
 Deno.test("a run whose whole checkpoint is gone is told as damaged", async () => {
   await using database = await server.createDatabase();
   await using probe = await NODE_POOL.open(database.dsn);
