@@ -41,9 +41,16 @@ import { HISTORY, LATEST } from "./redis_read_lua.ts";
 import { historyOf, latestOf, toldLatest } from "./redis_records.ts";
 import { DELETE, TRIM } from "./redis_remove_lua.ts";
 import { saveChange, saveWhole, writerText } from "./redis_saves.ts";
-import { type RunScript, runScript, textOf, textsOf } from "./redis_script.ts";
+import {
+  isUnknownScript,
+  type RunScript,
+  runScript,
+  sendScript,
+  textOf,
+  textsOf,
+} from "./redis_script.ts";
 import { parseUrl } from "./redis_url.ts";
-import { makeWatch, retrying } from "./retry.ts";
+import { makeWatch, retrying, tryAgain } from "./retry.ts";
 import { makeUnderWay } from "./under_way.ts";
 
 export { RedisError };
@@ -132,16 +139,17 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
    * or what is changed is not the latest.
    * @throws {RedisError} If Redis refused it or could not be reached.
    */
-  async save(record: CheckpointRecord, change?: CheckpointChange): Promise<void> {
-    await this.#call("save a checkpoint", async (run) => {
-      const place = await placeOfRun(this.#keyPrefix, record.pipelineName, record.runId);
+  save(record: CheckpointRecord, change?: CheckpointChange): Promise<void> {
+    return this.#call("save a checkpoint", async (run) => {
+      const at = placeOfRun(this.#keyPrefix, record.pipelineName, record.runId);
+      const place = at instanceof Promise ? await at : at;
       const saving = { run, place, ttl: this.#ttl };
       const planned = this.#chains.plan(record, change);
       if (planned !== undefined && await saveChange(saving, record, planned)) {
         return this.#chains.savedChange(record, planned);
       }
       // Where a change was refused, the whole record tells why.
-      this.#chains.forget(record.pipelineName, record.runId);
+      if (planned !== undefined) this.#chains.forget(record.pipelineName, record.runId);
       const text = recordToText(record);
       const whole = { record, text, change };
       let answer = await saveWhole(saving, whole, "");
@@ -249,11 +257,12 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
   }
 
   /** Does the work of one call, which disposing waits for. */
-  async #call<T>(what: string, work: (run: RunScript) => Promise<T>): Promise<T> {
+  #call<T>(what: string, work: (run: RunScript) => Promise<T>): Promise<T> {
     if (this.#isDisposed) {
-      throw new TypeError(`Cannot ${what}: this RedisCheckpointer was disposed of`);
+      const message = `Cannot ${what}: this RedisCheckpointer was disposed of`;
+      return Promise.reject(new TypeError(message));
     }
-    return await this.#underWay.add(work((...call) => this.#run(what, ...call)));
+    return this.#underWay.add(work((...call) => this.#run(what, call)));
   }
 
   /** Runs each script as a call of its own: a caller may leave off after any of them. */
@@ -262,13 +271,26 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
   }
 
   /** Runs a script, again after failures that pass; what fails for good says what was wanted. */
-  async #run(what: string, ...call: Parameters<RunScript>): Promise<unknown> {
+  async #run(what: string, call: Parameters<RunScript>): Promise<unknown> {
+    const deadline = performance.now() + this.#retryForMs;
     try {
-      return await retrying(
-        this.#retryForMs,
-        (error) => !this.#isDisposed && isPassing(error),
-        () => runScript(this.#send, ...call),
-      );
+      return await sendScript(this.#send, ...call);
+    } catch (error) {
+      return await this.#runAgain(what, call, error, deadline);
+    }
+  }
+
+  async #runAgain(
+    what: string,
+    call: Parameters<RunScript>,
+    error: unknown,
+    deadline: number,
+  ): Promise<unknown> {
+    const run = () => runScript(this.#send, ...call);
+    const isWorthIt = (error: unknown) => !this.#isDisposed && isPassing(error);
+    try {
+      if (isUnknownScript(error)) return await retrying(this.#retryForMs, isWorthIt, run);
+      return await tryAgain(error, { deadline, isPassing: isWorthIt }, run);
     } catch (cause) {
       if (cause instanceof RedisError || cause instanceof TypeError) throw cause;
       throw new RedisError(`Cannot ${what} in Redis: ${reasonOf(cause)}`, { cause });

@@ -63,7 +63,7 @@ export function connectionOf(client: unknown): Connection {
   // A function has a `call` of another kind.
   if (typeof client !== "function" && has(client, "call")) {
     const isCluster = "isCluster" in client && client.isCluster === true;
-    return { isCluster, send: async ([command, ...args]) => await client.call(command, ...args) };
+    return { isCluster, send: (words) => Promise.resolve(client.call(...words)) };
   }
   if (has(client, "sendCommand")) {
     if (has(client, "pipeline") && pipelines(client)) {
@@ -74,15 +74,15 @@ export function connectionOf(client: unknown): Connection {
       const isReadonly = false;
       return {
         isCluster: true,
-        send: async (words, key) => await client.sendCommand(key, isReadonly, words),
+        send: (words, key) => Promise.resolve(client.sendCommand(key, isReadonly, words)),
       };
     }
     if (has(client, "multi") && !has(client, "pipeline")) {
-      return { isCluster: false, send: async (words) => await client.sendCommand(words) };
+      return { isCluster: false, send: (words) => Promise.resolve(client.sendCommand(words)) };
     }
     return {
       isCluster: false,
-      send: async ([command, ...args]) => await client.sendCommand(command, args),
+      send: ([command, ...args]) => Promise.resolve(client.sendCommand(command, args)),
     };
   }
   throw new TypeError(

@@ -23,6 +23,7 @@
  * @module
  */
 
+import type { MaybePromise } from "../pipeline/definition.ts";
 import { encodeName } from "./redis_names.ts";
 
 /** The keys of a pipeline, and what keys of its runs begin with. */
@@ -76,17 +77,21 @@ export async function placeOfPipeline(
   return { pipelineName, keys, raw: pipelineKeys(prefix, pipelineName) };
 }
 
-/** Where a run is kept. */
-export async function placeOfRun(
+/** Where a run is kept; at once, but for the longest names. */
+export function placeOfRun(
   prefix: string,
   pipelineName: string,
   runId: string,
-): Promise<RunPlace> {
+): MaybePromise<RunPlace> {
   const [pipeline, member] = [encodeName(pipelineName), encodeName(runId)];
-  const isPlain = pipeline === pipelineName && member === runId;
   const raw = runKeys(prefix, pipelineName, runId);
-  const keys = isPlain ? raw : runKeys(prefix, await pipeline, await member);
-  return { pipelineName, runId, keys, raw };
+  const isPlain = pipeline === pipelineName && member === runId;
+  if (isPlain) return { pipelineName, runId, keys: raw, raw };
+  if (typeof pipeline !== "string" || typeof member !== "string") {
+    return Promise.all([pipeline, member])
+      .then((names) => ({ pipelineName, runId, keys: runKeys(prefix, ...names), raw }));
+  }
+  return { pipelineName, runId, keys: runKeys(prefix, pipeline, member), raw };
 }
 
 function pipelineKeys(prefix: string, pipeline: string): PipelineKeys {

@@ -23,8 +23,9 @@ import { makeScript } from "./redis_script.ts";
  * What is changed may be gone when the server restarted and forgot some or all of what it was told:
  * then the run goes on. Not so where it was deleted, or begun anew by somebody else since.
  *
- * Everything is checked before the first write, and that is a SET: it is refused when memory is
- * full, and after a first write nothing is. What is older than the latest checkpoint gets no longer
+ * Nothing is written but as a whole: what can be refused comes first, a SET, which is refused when
+ * memory is full (after a first write nothing is), and the place among the runs, for which the SET is
+ * undone. What is older than the latest checkpoint gets no longer
  * to live than the latest has. A checkpoint in the place of another one begins no chain of changes:
  * who saved the first one knows nothing of the second.
  *
@@ -35,27 +36,22 @@ import { makeScript } from "./redis_script.ts";
 export const SAVE = makeScript(`
 local index, checkpoint, runs, expiring, rawRuns = unpack(KEYS)
 local sequence, writer, status, ttl, text, upon, summary, anew, rawMember = unpack(ARGV)
-local run = string.sub(index, 1, -1 - #'index')
-local pipeline = string.sub(runs, 1, -1 - #'runs')
-local entry = string.sub(checkpoint, #run + 1)
-local member = string.sub(run, #pipeline + 1, -2)
 local latest = redis.pcall('HMGET', index, 'sequence', 'entry', 'writer', 'ttl', 'base')
-local count = redis.pcall('ZCARD', runs)
 local isAwaited = latest[1] and latest[4] ~= ''
-if not isAwaited or type(count) == 'table' then
+if not isAwaited then
   ${FOREIGN}
   local foreign = foreignAmong({'hash', 'string', 'zset', 'zset', 'zset'})
   if foreign then return foreign end
   if latest.err then return latest end
-  if type(count) == 'table' then return count end
 end
 
 local number, stored, last, base = tonumber(sequence), tonumber(latest[1] or nil), latest[2], latest[5]
+local member = string.sub(index, #runs - #'runs' + 1, -1 - #':index')
 if stored then
   local isOwn = number == stored and writer == latest[3]
   local isNext = number > stored and (upon == '' or upon == latest[3] or writer == latest[3])
   if not isOwn and not isNext then return 'conflict' end
-elseif upon ~= '' and redis.call('EXISTS', run .. 'deleted') == 1 then
+elseif upon ~= '' and redis.call('EXISTS', string.sub(index, 1, -1 - #'index') .. 'deleted') == 1 then
   return 'conflict'
 elseif (anew or '') == '' and (number > 0 or redis.call('ZSCORE', runs, member)
     or rawRuns and redis.call('ZSCORE', rawRuns, rawMember)) then
@@ -64,27 +60,35 @@ elseif (anew or '') == '' and (number > 0 or redis.call('ZSCORE', runs, member)
 end
 
 local clock = redis.call('TIME')
-local time = clock[1] + clock[2] / 1000000
-local deadline = ttl ~= '' and string.format('%.0f', time * 1000 + ttl)
+local deadline = ttl ~= '' and string.format('%.0f', clock[1] * 1000 + clock[2] / 1000 + ttl)
 local expires = deadline and status ~= 'paused'
 local written
 if expires then written = redis.pcall('SET', checkpoint, text, 'PXAT', deadline, 'GET')
 else written = redis.pcall('SET', checkpoint, text, 'GET') end
-if type(written) == 'table' and written.err then
-  ${FOREIGN}
-  return foreignAmong({'hash', 'string'}) or written
+local failed = type(written) == 'table' and written
+if not failed then
+  local placed = redis.pcall('ZADD', runs, string.format('%s.%06d', clock[1], clock[2]), member)
+  failed = type(placed) == 'table' and placed
+  if failed and written then redis.call('SET', checkpoint, written, 'KEEPTTL')
+  elseif failed then redis.call('UNLINK', checkpoint) end
 end
+if failed then
+  ${FOREIGN}
+  return foreignAmong({'hash', 'string', 'zset'}) or failed
+end
+local entry = string.sub(checkpoint, #index - #'index' + 1)
 redis.call('HSET', index, 'sequence', sequence, 'base', sequence, 'entry', entry, 'writer', writer,
   'status', status, 'ttl', expires and ttl or '', 'summary', summary or '',
-  'heard', string.format('%.0f', time * 1000), sequence, entry)
-redis.call('ZADD', runs, time, member)
+  'heard', string.format('%s%03d', clock[1], clock[2] / 1000), sequence, entry)
 if expires then
   redis.call('PEXPIREAT', index, deadline)
   if not isAwaited then redis.call('ZADD', expiring, deadline / 1000, member) end
 else redis.call('PERSIST', index) end
 
+local run = string.sub(index, 1, -1 - #'index')
 if not stored then
   redis.call('HSET', index, 'oldest', sequence)
+  local time, pipeline = clock[1] + clock[2] / 1000000, string.sub(runs, 1, -1 - #'runs')
   for _, due in ipairs(redis.call('ZRANGEBYSCORE', expiring, '-inf', time, 'LIMIT', 0, 4)) do
     local left = redis.call('PTTL', pipeline .. due .. ':index')
     if left >= 0 then redis.call('ZADD', expiring, time + left / 1000, due)
@@ -95,13 +99,12 @@ elseif sequence == base then
   if last ~= entry then redis.call('UNLINK', run .. last) end
   if written ~= text then redis.call('HSET', index, '+' .. sequence, 'closed') end
 else
-  local changes = run .. 'changes:' .. base
-  if stored == number then redis.call('RPOP', changes) end
+  if stored == number then redis.call('RPOP', run .. 'changes:' .. base) end
   if number > base + 1 then
     redis.call('HSET', index, '>' .. base, sequence, '<' .. sequence, base)
   end
   if deadline and latest[4] ~= ttl then
-    for _, key in ipairs({run .. last, changes}) do
+    for _, key in ipairs({run .. last, run .. 'changes:' .. base}) do
       local left = redis.call('PTTL', key)
       if left == -1 or left > tonumber(ttl) then redis.call('PEXPIREAT', key, deadline) end
     end
@@ -131,8 +134,8 @@ return 'saved'
  * is not the latest, not of this writer or not of this chain, or part of the chain is gone. An answer
  * that was lost is given again.
  *
- * All that the latest checkpoint needs gets the same time to live. Everything is checked before the
- * first write, and that is the one which is refused when memory is full.
+ * All that the latest checkpoint needs gets the same time to live. What can be refused comes first:
+ * the change itself, which is taken back where something else is not as it has to be.
  */
 export const CHANGE = makeScript(`
 local index, runs = unpack(KEYS)
@@ -146,29 +149,32 @@ end
 if latest[1] == sequence then
   return redis.call('LINDEX', changes, -1) == text and 'saved' or 'refused'
 end
-local parts = since == base and 1 or 2
-if latest[1] ~= since or latest[5] ~= ttl
-    or redis.call('EXISTS', run .. latest[4], changes) ~= parts
-    or type(redis.pcall('ZCARD', runs)) == 'table' then
-  return 'refused'
-end
+if latest[1] ~= since or latest[5] ~= ttl then return 'refused' end
 
 local clock = redis.call('TIME')
-local now = clock[1] * 1000 + clock[2] / 1000
-local expires = ttl ~= '' and status ~= 'paused'
+local deadline = ttl ~= '' and string.format('%.0f', clock[1] * 1000 + clock[2] / 1000 + ttl)
+local expires = deadline and status ~= 'paused'
 local pushed = redis.pcall('RPUSH', changes, text)
 if type(pushed) == 'table' then
   return string.find(pushed.err, 'WRONGTYPE') and 'refused' or pushed
 end
+local isFirst, whole = since == base, run .. latest[4]
+local isThere = isFirst == (pushed == 1)
+  and (expires and redis.call('PEXPIREAT', whole, deadline) or redis.call('EXISTS', whole)) == 1
+local placed = isThere and redis.pcall('ZADD', runs, string.format('%s.%06d', clock[1], clock[2]),
+  string.sub(index, #runs - #'runs' + 1, -1 - #':index'))
+if type(placed) ~= 'number' then
+  redis.call('RPOP', changes)
+  return 'refused'
+end
 redis.call('HSET', index, 'sequence', sequence, 'status', status, 'ttl', expires and ttl or '',
-  'changed', summary, 'heard', string.format('%.0f', now))
-if parts == 1 then redis.call('HSET', index, mark, 'open') end
-redis.call('ZADD', runs, now / 1000, string.sub(run, 1 + #runs - #'runs', -2))
-if ttl ~= '' then
-  local deadline = string.format('%.0f', now + ttl)
-  for _, key in ipairs({index, run .. latest[4], changes}) do
-    if expires then redis.call('PEXPIREAT', key, deadline) else redis.call('PERSIST', key) end
-  end
+  'changed', summary, 'heard', string.format('%s%03d', clock[1], clock[2] / 1000))
+if isFirst then redis.call('HSET', index, mark, 'open') end
+if expires then
+  redis.call('PEXPIREAT', changes, deadline)
+  redis.call('PEXPIREAT', index, deadline)
+elseif deadline then
+  for _, key in ipairs({whole, changes, index}) do redis.call('PERSIST', key) end
 end
 return 'saved'
 `);

@@ -33,6 +33,26 @@ export function makeScript(text: string): Script {
   };
 }
 
+/** Runs a script by its digest; the error is `NOSCRIPT` where the server does not know it. */
+export function sendScript(
+  send: SendCommand,
+  { sha }: Script,
+  keys: Keys,
+  args: readonly string[],
+): Promise<unknown> {
+  if (typeof sha !== "string") return sha.then((digest) => sendDigest(send, digest, keys, args));
+  return sendDigest(send, sha, keys, args);
+}
+
+function sendDigest(
+  send: SendCommand,
+  digest: string,
+  keys: Keys,
+  args: readonly string[],
+): Promise<unknown> {
+  return send(["evalsha", digest, String(keys.length), ...keys, ...args], keys[0]);
+}
+
 /**
  * Runs a script. A server forgets scripts when it restarts, on `SCRIPT FLUSH`, or when it has too
  * many; it is then told the text again.
@@ -43,14 +63,17 @@ export async function runScript(
   keys: Keys,
   args: readonly string[],
 ): Promise<unknown> {
-  const words = [String(keys.length), ...keys, ...args];
   try {
-    const sha = typeof script.sha === "string" ? script.sha : await script.sha;
-    return await send(["evalsha", sha, ...words], keys[0]);
+    return await sendScript(send, script, keys, args);
   } catch (error) {
-    if (codeOf(error) !== "NOSCRIPT") throw error;
-    return await send(["eval", script.text, ...words], keys[0]);
+    if (!isUnknownScript(error)) throw error;
+    return await send(["eval", script.text, String(keys.length), ...keys, ...args], keys[0]);
   }
+}
+
+/** Whether the server was asked for a script that it was not told, or forgot. */
+export function isUnknownScript(error: unknown): boolean {
+  return codeOf(error) === "NOSCRIPT";
 }
 
 /** A text that a script answered; `undefined` for none. */

@@ -8,6 +8,14 @@
 const FIRST_DELAY_MS = 10;
 const LONGEST_DELAY_MS = 1_000;
 
+/** When something that failed is tried again. */
+export interface Retrying {
+  /** When no further try begins, as `performance.now()` tells it. */
+  readonly deadline: number;
+  /** Whether the same work may well succeed after an error. */
+  readonly isPassing: (error: unknown) => boolean;
+}
+
 /**
  * Does some work, and again after failures that pass, with growing random delays.
  *
@@ -21,13 +29,32 @@ export async function retrying<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   const deadline = performance.now() + forMs;
+  try {
+    return await work();
+  } catch (error) {
+    return await tryAgain(error, { deadline, isPassing }, work);
+  }
+}
+
+/**
+ * Does some work whose first try failed, as {@linkcode retrying} does it.
+ *
+ * @throws What the last try threw.
+ */
+export async function tryAgain<T>(
+  error: unknown,
+  { deadline, isPassing }: Retrying,
+  work: () => Promise<T>,
+): Promise<T> {
+  let failure = error;
   for (let delayMs = FIRST_DELAY_MS;; delayMs = Math.min(delayMs * 2, LONGEST_DELAY_MS)) {
+    const pauseMs = delayMs * (0.5 + Math.random() / 2);
+    if (!isPassing(failure) || performance.now() + pauseMs > deadline) throw failure;
+    await new Promise<void>((resolve) => setTimeout(resolve, pauseMs));
     try {
       return await work();
     } catch (error) {
-      const pauseMs = delayMs * (0.5 + Math.random() / 2);
-      if (!isPassing(error) || performance.now() + pauseMs > deadline) throw error;
-      await new Promise<void>((resolve) => setTimeout(resolve, pauseMs));
+      failure = error;
     }
   }
 }
@@ -85,20 +112,21 @@ export function makeWatch(timeoutMs: number): Watch {
     timer = undefined;
   };
 
+  const settle = (one: Awaited) => {
+    awaited.delete(one);
+    if (awaited.size === 0) rest();
+  };
+
   return (answer) =>
     new Promise((resolve, reject) => {
       const one: Awaited = { deadline: performance.now() + timeoutMs, fail: reject };
       awaited.add(one);
       timer ??= setTimeout(failLate, timeoutMs);
-      const settle = () => {
-        awaited.delete(one);
-        if (awaited.size === 0) rest();
-      };
       answer.then((value) => {
-        settle();
+        settle(one);
         resolve(value);
       }, (error) => {
-        settle();
+        settle(one);
         reject(error);
       });
     });

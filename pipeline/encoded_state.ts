@@ -45,11 +45,17 @@ function encodeField(field: string, value: unknown, previous: EncodedState): Jso
   if (stored !== undefined && Object.is(value, before)) {
     return isFixed(value) ? stored : encodeAgain(value, stored, fieldPath("state", field));
   }
+  // Its name was looked at before, and what is no object needs no path to be found.
+  if (stored !== undefined && isPrimitive(value)) return encode(value, field);
   const path = fieldPath("state", field);
   if (Array.isArray(value) && Array.isArray(before) && isList(stored) && before.length > 0) {
     if (startsWith(value, before)) return encodeGrown(path, value, before, stored);
   }
   return encode(value, path);
+}
+
+function isPrimitive(value: unknown): boolean {
+  return typeof value === "number" || typeof value === "string" || typeof value === "boolean";
 }
 
 function encodeAgain(value: unknown, stored: Json, path: string): Json {

@@ -119,7 +119,7 @@ async function saveStep<State extends object>(
   routed: MaybePromise<TaskFailure | undefined>,
 ): Promise<RunResult<State> | undefined> {
   try {
-    const failure = await routed;
+    const failure = routed instanceof Promise ? await routed : routed;
     if (failure !== undefined) return await fail(run, [failure], before.step);
     const [paused] = pausesOf(run.pendingEdges);
     const nodeId = paused?.node ?? before.step.tasks.at(-1)?.node ?? "";

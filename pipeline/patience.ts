@@ -45,6 +45,33 @@ export async function answered<T>(
   }
 }
 
+/** Waits for one answer after the other, each as {@linkcode answered} does. */
+export type Patient = <T>(answer: Promise<T>) => Promise<T>;
+
+/**
+ * Makes who waits for the answers of one run: it listens to the signal once, and as long as that is
+ * there. To begin and to end listening for every answer costs as much as the rest of a step.
+ */
+export function makePatient(patience: Patience & { readonly signal: AbortSignal }): Patient {
+  const { signal } = patience;
+  const waiting = new Set<() => void>();
+  signal.addEventListener("abort", () => waiting.forEach((hurry) => hurry()), { once: true });
+  return <T>(answer: Promise<T>) => {
+    if (signal.aborted) return answered(answer, patience);
+    return new Promise<T>((resolve, reject) => {
+      const hurry = () => answered(answer, patience).then(resolve, reject);
+      waiting.add(hurry);
+      answer.then((value) => {
+        waiting.delete(hurry);
+        resolve(value);
+      }, (error) => {
+        waiting.delete(hurry);
+        reject(error);
+      });
+    });
+  };
+}
+
 function silence(reason: unknown, leaseMs: number): Error {
   if (reason instanceof CheckpointConflictError) return reason;
   const message = `the store did not answer within ${leaseMs} ms after the call was aborted`;

@@ -17,7 +17,7 @@ import { type EncodedState, encodeState, encodingFor, NO_STATE } from "./encoded
 import { CheckpointSaveError, label, type RunName } from "./errors.ts";
 import { emit, type EventHandler, type RunEvent } from "./events.ts";
 import type { JsonObject } from "./json.ts";
-import { answered } from "./patience.ts";
+import { answered, makePatient } from "./patience.ts";
 import type { HistoryOption } from "./prune.ts";
 
 /** What the engine says of a checkpoint; the recorder adds the rest. */
@@ -105,7 +105,7 @@ export interface RecorderBase {
 
 /** Makes a recorder for one call: a new writer, which goes on after `base` or starts at 0. */
 export function makeRecorder<State>(options: RecorderOptions<State>): Recorder {
-  const { checkpointer, run, durability, base, pipelineVersion = 1 } = options;
+  const { checkpointer, run, durability, base, onEvent, pipelineVersion = 1 } = options;
   const leaseMs = checkpointer.touch === undefined ? undefined : options.leaseMs;
   const writer = newWriter();
   const queue = makeWriteQueue(durability, options.onFailure);
@@ -117,13 +117,21 @@ export function makeRecorder<State>(options: RecorderOptions<State>): Recorder {
     ? NO_STATE
     : { state: base.state, json: base.record.state };
 
+  const common = { ...run, pipelineVersion: version, writer, leaseMs };
+  const patient = makePatient(options);
+
   const write = async (checkpoint: Checkpoint, state: JsonObject) => {
     const sequence = last === undefined ? 0 : last.sequence + 1;
-    const common = { ...run, pipelineVersion: version, writer, leaseMs };
     const record = makeRecord(common, sequence, checkpoint, state);
-    await store(options, record, last);
+    const started = onEvent === undefined ? 0 : performance.now();
+    try {
+      await patient(checkpointer.save(record, last && changeSince(last, record, base)));
+    } catch (cause) {
+      throw saveError(run, record, last, cause);
+    }
     last = record;
     storedAt = performance.now();
+    if (onEvent !== undefined) emit(onEvent, savedEvent(record, storedAt - started));
     if (options.history === "latest") await forgetPast(options, record);
   };
 
@@ -131,10 +139,14 @@ export function makeRecorder<State>(options: RecorderOptions<State>): Recorder {
     writer,
     leaseMs,
     savesProgress: durability !== "exit",
-    async save(checkpoint) {
-      encoded = encodingFor(() => label(run), () => encodeState(checkpoint.state, encoded));
+    save(checkpoint) {
+      try {
+        encoded = encodingFor(() => label(run), () => encodeState(checkpoint.state, encoded));
+      } catch (error) {
+        return Promise.reject(error);
+      }
       const { json } = encoded;
-      await queue.add(() => write(checkpoint, json));
+      return queue.add(() => write(checkpoint, json));
     },
     settled: () => queue.settled(),
     isQuietFor: (ms) => performance.now() - storedAt >= ms,
@@ -199,20 +211,14 @@ function makeRecord(
   };
 }
 
-async function store<State>(
-  options: RecorderOptions<State>,
-  record: CheckpointRecord,
+function saveError(
+  run: RunName,
+  { sequence }: CheckpointRecord,
   last: CheckpointRecord | undefined,
-): Promise<void> {
-  const { checkpointer, run, onEvent, base } = options;
-  const started = onEvent === undefined ? 0 : performance.now();
-  try {
-    await answered(checkpointer.save(record, last && changeSince(last, record, base)), options);
-  } catch (cause) {
-    if (cause instanceof CheckpointConflictError) throw cause;
-    throw new CheckpointSaveError(run, record.sequence, last?.sequence ?? -1, { cause });
-  }
-  if (onEvent !== undefined) emit(onEvent, savedEvent(record, performance.now() - started));
+  cause: unknown,
+): CheckpointConflictError | CheckpointSaveError {
+  if (cause instanceof CheckpointConflictError) return cause;
+  return new CheckpointSaveError(run, sequence, last?.sequence ?? -1, { cause });
 }
 
 function changeSince(
