@@ -14,33 +14,35 @@ import { makeScript } from "./redis_script.ts";
 /**
  * Saves a whole checkpoint.
  *
- * Keys: index, checkpoint, runs, expiring, and where they differ from ours, the runs of the Python
- * framework. Arguments: sequence, writer, status, time to live in milliseconds or `""`, text, the
- * writer of the checkpoint that is changed or `""`, summary, `"anew"` where the run is known to be new
- * or `""`, and the run's raw id; what is empty at the end may be left out. Answers `saved`,
- * `conflict`, or `unknown` where an older store has to be searched first.
+ * Keys: index, checkpoint, runs, and where they differ from ours, the runs of the Python framework.
+ * Arguments: sequence, writer, status, time to live in milliseconds or `""`, text, the writer of the
+ * checkpoint that is changed or `""` for none, summary, `"anew"` where the run is known to be new or
+ * `""`, and the run's raw id. From the writer of what is changed on they may be left out: it is then
+ * the same writer, and the others are empty. Answers `saved`, `conflict`, or `unknown` where an older
+ * store has to be searched first.
  *
  * What is changed may be gone when the server restarted and forgot some or all of what it was told:
  * then the run goes on. Not so where it was deleted, or begun anew by somebody else since.
  *
- * Nothing is written but as a whole: what can be refused comes first, a SET, which is refused when
- * memory is full (after a first write nothing is), and the place among the runs, for which the SET is
- * undone. What is older than the latest checkpoint gets no longer
- * to live than the latest has. A checkpoint in the place of another one begins no chain of changes:
- * who saved the first one knows nothing of the second.
+ * What can be refused comes first: a SET, when memory is full (after a first write nothing is), then
+ * the place among the runs, for which the SET is taken back. What is older than the latest checkpoint
+ * gets no longer to live than the latest has. A checkpoint in the place of another one begins no chain
+ * of changes: who saved the first one knows nothing of the second.
  *
  * What is no matter of this checkpoint is left to some saves: the end of expired runs to the first
  * one of a run, that of expired checkpoints to every eighth and to those that end a chain. Each does
  * more than comes up meanwhile.
  */
 export const SAVE = makeScript(`
-local index, checkpoint, runs, expiring, rawRuns = unpack(KEYS)
+local index, checkpoint, runs, rawRuns = unpack(KEYS)
 local sequence, writer, status, ttl, text, upon, summary, anew, rawMember = unpack(ARGV)
 local latest = redis.pcall('HMGET', index, 'sequence', 'entry', 'writer', 'ttl', 'base')
-local isAwaited = latest[1] and latest[4] ~= ''
+local isAwaited, expiring = latest[1] and latest[4] ~= '', nil
 if not isAwaited then
   ${FOREIGN}
-  local foreign = foreignAmong({'hash', 'string', 'zset', 'zset', 'zset'})
+  expiring = string.sub(runs, 1, -1 - #'runs') .. 'expiring'
+  local foreign = foreignAmong({index, checkpoint, runs, expiring, rawRuns},
+    {'hash', 'string', 'zset', 'zset', 'zset'})
   if foreign then return foreign end
   if latest.err then return latest end
 end
@@ -49,7 +51,7 @@ local number, stored, last, base = tonumber(sequence), tonumber(latest[1] or nil
 local member = string.sub(index, #runs - #'runs' + 1, -1 - #':index')
 if stored then
   local isOwn = number == stored and writer == latest[3]
-  local isNext = number > stored and (upon == '' or upon == latest[3] or writer == latest[3])
+  local isNext = number > stored and (writer == latest[3] or upon == latest[3] or upon == '')
   if not isOwn and not isNext then return 'conflict' end
 elseif upon ~= '' and redis.call('EXISTS', string.sub(index, 1, -1 - #'index') .. 'deleted') == 1 then
   return 'conflict'
@@ -74,7 +76,7 @@ if not failed then
 end
 if failed then
   ${FOREIGN}
-  return foreignAmong({'hash', 'string', 'zset'}) or failed
+  return foreignAmong(KEYS, {'hash', 'string', 'zset'}) or failed
 end
 local entry = string.sub(checkpoint, #index - #'index' + 1)
 redis.call('HSET', index, 'sequence', sequence, 'base', sequence, 'entry', entry, 'writer', writer,
@@ -130,7 +132,7 @@ return 'saved'
  *
  * Keys: index, runs. Arguments: sequence, writer, status, time to live in milliseconds or `""`, text,
  * the sequence of the whole checkpoint that the chain begins with, that of the one before, and a
- * summary or `""`. Answers `saved`, or `refused` where nothing was written: if the checkpoint before
+ * summary if there is one. Answers `saved`, or `refused` where nothing was written: if the checkpoint before
  * is not the latest, not of this writer or not of this chain, or part of the chain is gone. An answer
  * that was lost is given again.
  *
@@ -168,7 +170,7 @@ if type(placed) ~= 'number' then
   return 'refused'
 end
 redis.call('HSET', index, 'sequence', sequence, 'status', status, 'ttl', expires and ttl or '',
-  'changed', summary, 'heard', string.format('%s%03d', clock[1], clock[2] / 1000))
+  'changed', summary or '', 'heard', string.format('%s%03d', clock[1], clock[2] / 1000))
 if isFirst then redis.call('HSET', index, mark, 'open') end
 if expires then
   redis.call('PEXPIREAT', changes, deadline)

@@ -23,11 +23,11 @@ export function isStanding(told: string): boolean {
 
 /** An error about the first key that holds something else than it should; `nil` if there is none. */
 export const FOREIGN = `
-local function foreignAmong(types)
-  for i = 1, math.min(#types, #KEYS) do
-    local found, wanted = redis.call('TYPE', KEYS[i]).ok, types[i]
+local function foreignAmong(keys, types)
+  for i = 1, math.min(#keys, #types) do
+    local found, wanted = redis.call('TYPE', keys[i]).ok, types[i]
     if found ~= wanted and found ~= 'none' then
-      local which = KEYS[i] .. ' holds a ' .. found .. ', not a ' .. wanted
+      local which = keys[i] .. ' holds a ' .. found .. ', not a ' .. wanted
       return redis.error_reply('WRONGTYPE ' .. which)
     end
   end

@@ -41,7 +41,7 @@ export const SCORE = makeScript(`return redis.call('ZSCORE', KEYS[1], ARGV[1])`)
  */
 export const ADOPT = makeScript(`
 ${FOREIGN}
-local foreign = foreignAmong({'hash', 'zset', 'zset', 'zset'})
+local foreign = foreignAmong(KEYS, {'hash', 'zset', 'zset', 'zset'})
 if foreign then return foreign end
 local index, runs, expiring, rawRuns, newest = unpack(KEYS, 1, 5)
 local member, rawMember, ttl, status, summary = unpack(ARGV, 1, 5)

@@ -45,16 +45,16 @@ export async function saveWhole(
 ): Promise<string | undefined> {
   const node = encodeName(record.nodeId);
   const entry = entryOf(record.sequence, typeof node === "string" ? node : await node);
-  const { index, runs, expiring } = keys;
+  const writer = writerText(record.writer);
+  const args = [String(record.sequence), writer, record.status, ttl, text];
   const upon = change === undefined || change.since < 0 ? "" : writerText(change.sinceWriter);
-  const { sequence, writer, status } = record;
-  const args = [String(sequence), writerText(writer), status, ttl, text, upon];
   const summary = summaryOf(record, text);
   const isPlain = keys.run === raw.run;
-  if (summary !== "" || anew !== "" || !isPlain) args.push(summary, anew, raw.member);
+  if (summary !== "" || anew !== "" || !isPlain) args.push(upon, summary, anew, raw.member);
+  else if (upon !== writer) args.push(upon);
   const answer = await run(
     SAVE,
-    [index, `${keys.run}:${entry}`, runs, expiring, ...isPlain ? [] : [raw.runs]],
+    [keys.index, `${keys.run}:${entry}`, keys.runs, ...isPlain ? [] : [raw.runs]],
     args,
   );
   return textOf(answer);
@@ -66,16 +66,11 @@ export async function saveChange(
   record: CheckpointRecord,
   { base, since, text }: PlannedChange,
 ): Promise<boolean> {
-  const answer = await run(CHANGE, [keys.index, keys.runs], [
-    String(record.sequence),
-    writerText(record.writer),
-    record.status,
-    ttl,
-    text,
-    String(base),
-    String(since),
-    summaryOf(record, text),
-  ]);
+  const args = [String(record.sequence), writerText(record.writer), record.status, ttl, text];
+  args.push(String(base), String(since));
+  const summary = summaryOf(record, text);
+  if (summary !== "") args.push(summary);
+  const answer = await run(CHANGE, [keys.index, keys.runs], args);
   return textOf(answer) === "saved";
 }
 

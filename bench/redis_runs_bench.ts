@@ -16,12 +16,11 @@ await keepApart(await server.pid());
 const client = new Redis(server.url());
 const checkpointer = new RedisCheckpointer({ client });
 
-let saves = 0;
-
 /** The least that can be stored of a step: a checkpoint, its time to live, its run's place. */
-async function bareSave(text: string): Promise<void> {
-  await client.multi().set(`bare:run:${saves++}`, text, "EX", TTL_SECONDS)
-    .zadd("bare:runs", Date.now() / 1_000, "run").exec();
+async function bareSave(runId: string, step: number): Promise<void> {
+  const text = recordToText(record(runId, step));
+  await client.multi().set(`bare:${runId}:${step}`, text, "EX", TTL_SECONDS)
+    .zadd("bare:runs", Date.now() / 1_000, runId).exec();
 }
 
 function cycle(steps: number) {
@@ -34,6 +33,12 @@ function cycle(steps: number) {
   }, { checkpointer, recursionLimit: Infinity });
 }
 
+/** Runs that each is among: how long it takes to find a place depends on how many there are. */
+const OTHERS = 1_000;
+for (const runs of ["bare:runs", "firefly:ckpt:cycle:runs"]) {
+  const others = Array.from({ length: OTHERS }, (_, other) => [other, crypto.randomUUID()]);
+  await client.zadd(runs, ...others.flat());
+}
 const single = cycle(STEPS);
 benchRatio({
   name: "a step of a run on Redis",
@@ -41,7 +46,8 @@ benchRatio({
   units: STEPS + 1,
   mostTimes: 1.2,
   async floor() {
-    for (let step = 0; step <= STEPS; step++) await bareSave(recordToText(record("bare", step)));
+    const runId = crypto.randomUUID();
+    for (let step = 0; step <= STEPS; step++) await bareSave(runId, step);
   },
   async work() {
     await single.invoke({ count: 0, text: TEXT });

@@ -85,9 +85,8 @@ export function makeChains(
 
   const note = (record: CheckpointRecord, chain: Chain) => {
     const key = keyOf(record.pipelineName, record.runId);
-    chains.delete(key);
     // Who goes on after a stop is a new writer, and begins a new chain.
-    if (record.status !== "running") return;
+    if (record.status !== "running") return void chains.delete(key);
     chains.set(key, chain);
     if (chains.size <= RUNS_KNOWN) return;
     for (const oldest of chains.keys()) return void chains.delete(oldest);

@@ -205,11 +205,20 @@ function makeRecord(
     resume: checkpoint.resume,
     forkedFrom: checkpoint.forkedFrom,
     writer,
-    savedAt: new Date().toISOString(),
+    savedAt: timeNow(),
     leaseMs: checkpoint.isReleased ? 0 : leaseMs,
     recoveries: checkpoint.recoveries,
   };
 }
+
+/** The time in ISO 8601; several saves of one millisecond share the text. */
+function timeNow(): string {
+  const ms = Date.now();
+  if (ms !== told.ms) told = { ms, text: new Date(ms).toISOString() };
+  return told.text;
+}
+
+let told = { ms: NaN, text: "" };
 
 function saveError(
   run: RunName,
