@@ -27,7 +27,7 @@ import {
 } from "./redis_client.ts";
 import { type OwnConnection, ownConnection } from "./redis_connection.ts";
 import { isPassing, reasonOf, RedisError } from "./redis_error.ts";
-import { placeOfPipeline, placeOfRun, type RunPlace } from "./redis_keys.ts";
+import { makePlaces, placeOfPipeline, type PlaceOfRun, type RunPlace } from "./redis_keys.ts";
 import { listRuns } from "./redis_listing.ts";
 import { TOUCH } from "./redis_lua.ts";
 import { adopt, oldRecordsOf, removeUnknown } from "./redis_old_records.ts";
@@ -96,6 +96,7 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
   readonly #send: SendCommand;
   readonly #own: OwnConnection | undefined;
   readonly #keyPrefix: string;
+  readonly #placeOf: PlaceOfRun;
   /** In milliseconds, as the scripts take it. */
   readonly #ttl: string;
   readonly #retryForMs: number;
@@ -119,6 +120,7 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
     refuseBelow(1, timeoutMs, "timeoutMs");
     this.#ttl = millisecondsOf(ttlSeconds);
     this.#keyPrefix = keyPrefix;
+    this.#placeOf = makePlaces(keyPrefix);
     this.#retryForMs = retryForMs;
     if (url === undefined) {
       const { send, isCluster } = connectionOf(client);
@@ -141,8 +143,8 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
    */
   save(record: CheckpointRecord, change?: CheckpointChange): Promise<void> {
     return this.#call("save a checkpoint", async (run) => {
-      const at = placeOfRun(this.#keyPrefix, record.pipelineName, record.runId);
-      const place = at instanceof Promise ? await at : at;
+      const found = this.#placeOf(record.pipelineName, record.runId);
+      const place = found instanceof Promise ? await found : found;
       const saving = { run, place, ttl: this.#ttl };
       const planned = this.#chains.plan(record, change);
       if (planned !== undefined && await saveChange(saving, record, planned)) {
@@ -170,7 +172,7 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
    */
   async loadLatest(pipelineName: string, runId: string): Promise<LoadedRecord | undefined> {
     return await this.#call("load a run", async (run) => {
-      const place = await placeOfRun(this.#keyPrefix, pipelineName, runId);
+      const place = await this.#placeOf(pipelineName, runId);
       const told = toldLatest(await run(LATEST, [place.keys.index], []));
       if (told.whole !== undefined) {
         const record = latestOf(told, whereOf(place));
@@ -198,7 +200,7 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
   /** Yields every checkpoint of a run, newest first, some at a time. */
   async *history(pipelineName: string, runId: string): AsyncIterable<CheckpointRecord> {
     const run = this.#calling("read a history");
-    const place = await placeOfRun(this.#keyPrefix, pipelineName, runId);
+    const place = await this.#placeOf(pipelineName, runId);
     let at = "";
     do {
       const args = [at, ...HISTORY_PAGE];
@@ -218,7 +220,7 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
   async deleteRun(pipelineName: string, runId: string): Promise<void> {
     this.#chains.forget(pipelineName, runId);
     await this.#call("delete a run", async (run) => {
-      const place = await placeOfRun(this.#keyPrefix, pipelineName, runId);
+      const place = await this.#placeOf(pipelineName, runId);
       const { keys: { index, runs, expiring, member }, raw } = place;
       const keys = [index, runs, expiring, raw.runs] as const;
       let answer: string | undefined;
@@ -232,7 +234,7 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
   /** Notes that a run's worker is alive, if its latest checkpoint is still this writer's. */
   async touch(pipelineName: string, runId: string, writer: string): Promise<boolean> {
     return await this.#call("touch a run", async (run) => {
-      const { keys: { index } } = await placeOfRun(this.#keyPrefix, pipelineName, runId);
+      const { keys: { index } } = await this.#placeOf(pipelineName, runId);
       return textOf(await run(TOUCH, [index], [writerText(writer)])) === "touched";
     });
   }
@@ -243,7 +245,7 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
    */
   async trim(pipelineName: string, runId: string, below: number): Promise<number> {
     return await this.#call("trim a run", async (run) => {
-      const { keys: { index } } = await placeOfRun(this.#keyPrefix, pipelineName, runId);
+      const { keys: { index } } = await this.#placeOf(pipelineName, runId);
       const least = String(Math.min(below, Number.MAX_SAFE_INTEGER));
       return Number(textOf(await run(TRIM, [index], [least, REMOVE_PAGE])));
     });

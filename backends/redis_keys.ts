@@ -77,8 +77,21 @@ export async function placeOfPipeline(
   return { pipelineName, keys, raw: pipelineKeys(prefix, pipelineName) };
 }
 
-/** Where a run is kept; at once, but for the longest names. */
-export function placeOfRun(
+/** Tells where runs are kept: at once, but for the longest names. */
+export type PlaceOfRun = (pipelineName: string, runId: string) => MaybePromise<RunPlace>;
+
+/** Knows where runs are kept; the one that was asked for last is asked for again by its next save. */
+export function makePlaces(prefix: string): PlaceOfRun {
+  let last: RunPlace | undefined;
+  return (pipelineName, runId) => {
+    if (last?.runId === runId && last.pipelineName === pipelineName) return last;
+    const place = placeOfRun(prefix, pipelineName, runId);
+    if (!(place instanceof Promise)) last = place;
+    return place;
+  };
+}
+
+function placeOfRun(
   prefix: string,
   pipelineName: string,
   runId: string,

@@ -5,6 +5,7 @@
  */
 
 import type { CheckpointChange, CheckpointRecord, TaskRecord } from "./checkpointer.ts";
+import { type Fields, ownField, setField } from "./fields.ts";
 import { startsWith } from "./grown_list.ts";
 import { isList, type Json, type JsonObject } from "./json.ts";
 import { type CheckpointHead, startFold } from "./record_fold.ts";
@@ -18,27 +19,39 @@ export function changeBetween(
   previous: CheckpointRecord,
   next: CheckpointRecord,
 ): CheckpointChange {
-  const set: [string, Json][] = [];
-  const appended: [string, readonly Json[]][] = [];
-  for (const [field, value] of Object.entries(next.state)) {
+  const set: Fields<Json> = {};
+  const appended: Fields<readonly Json[]> = {};
+  let known = 0;
+  for (const field of Object.keys(next.state)) {
+    const value = next.state[field];
     const before = ownField(previous.state, field);
-    if (value === before) continue;
+    if (before !== undefined) known++;
+    if (value === before || value === undefined) continue;
     if (isList(value) && isList(before) && before.length > 0 && startsWith(value, before)) {
-      appended.push([field, value.slice(before.length)]);
+      setField(appended, field, value.slice(before.length));
     } else {
-      set.push([field, value]);
+      setField(set, field, value);
     }
   }
-  const removed = Object.keys(previous.state).filter((field) => !Object.hasOwn(next.state, field));
   return {
     since: previous.sequence,
     sinceWriter: previous.writer,
-    set: Object.fromEntries(set),
-    appended: Object.fromEntries(appended),
-    removed,
+    set,
+    appended,
+    removed: removedFields(previous.state, next.state, known),
     completedNodes: next.completedNodes.slice(previous.completedNodes.length),
     tasks: changedTasks(previous.tasks, next.tasks),
   };
+}
+
+/**
+ * The fields that only the previous state has.
+ *
+ * @param known How many fields both have.
+ */
+function removedFields(previous: JsonObject, next: JsonObject, known: number): readonly string[] {
+  const fields = Object.keys(previous);
+  return fields.length === known ? [] : fields.filter((field) => !Object.hasOwn(next, field));
 }
 
 /** The whole record of which only the head and the change against `previous` were stored. */
@@ -80,8 +93,4 @@ function differences(
 /** A visit of a node is one task of one step, so node and visit tell the steps apart. */
 function isSameTask(task: TaskRecord, other: TaskRecord | undefined): boolean {
   return task === other || (task.node === other?.node && task.visit === other.visit);
-}
-
-function ownField(object: JsonObject, field: string): Json | undefined {
-  return Object.hasOwn(object, field) ? object[field] : undefined;
 }

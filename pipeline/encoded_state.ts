@@ -5,6 +5,7 @@
  */
 
 import { encode, isStorableKey, propertyPath, StateSerializationError } from "./codec.ts";
+import { type Fields, ownField, setField } from "./fields.ts";
 import { isFixed } from "./freeze.ts";
 import { growList, startsWith } from "./grown_list.ts";
 import { isList, isSameJson, type Json, type JsonObject } from "./json.ts";
@@ -28,19 +29,21 @@ export const NO_STATE: EncodedState = { state: {}, json: {} };
  * @throws {StateSerializationError} If a field holds what has no stored form.
  */
 export function encodeState(state: object, previous: EncodedState): EncodedState {
-  const fields: [string, Json][] = [];
+  const fields = state as Fields<unknown>;
+  const json: Fields<Json> = {};
   let isChanged = state !== previous.state;
-  for (const [field, value] of Object.entries(state)) {
+  for (const field of Object.keys(fields)) {
+    const value = fields[field];
     if (value === undefined) continue;
-    const json = encodeField(field, value, previous);
-    isChanged ||= json !== previous.json[field];
-    fields.push([field, json]);
+    const encoded = encodeField(field, value, previous);
+    isChanged ||= encoded !== previous.json[field];
+    setField(json, field, encoded);
   }
-  return isChanged ? { state, json: Object.fromEntries(fields) } : previous;
+  return isChanged ? { state, json } : previous;
 }
 
 function encodeField(field: string, value: unknown, previous: EncodedState): Json {
-  const before = own(previous.state, field);
+  const before = ownField(previous.state as Fields<unknown>, field);
   const stored = before === undefined ? undefined : previous.json[field];
   if (stored !== undefined && Object.is(value, before)) {
     return isFixed(value) ? stored : encodeAgain(value, stored, fieldPath("state", field));
@@ -136,8 +139,4 @@ function fieldPath(parent: string, field: string): string {
     path,
     "a field's name may hold no quote, backslash, control character or lone surrogate",
   );
-}
-
-function own(object: object, field: string): unknown {
-  return Object.hasOwn(object, field) ? Reflect.get(object, field) : undefined;
 }

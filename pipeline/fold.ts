@@ -4,6 +4,7 @@
  * @module
  */
 
+import { type Fields as AnyFields, ownField, setField } from "./fields.ts";
 import { growList } from "./grown_list.ts";
 import { type AnyReducer, append, extend } from "./reducers.ts";
 
@@ -60,7 +61,7 @@ export class FoldError extends Error {
   }
 }
 
-type Fields = { [field: string]: unknown };
+type Fields = AnyFields<unknown>;
 
 /**
  * What a fold adds to lists, by field. The lists are made at its end, each one once, so that a
@@ -92,10 +93,10 @@ function foldInto(
     const reducer = reducers.get(field);
     const value = update[field];
     if (reducer === undefined) {
-      setField(fields, field, value);
+      putField(fields, field, value);
     } else if (value !== undefined) {
       const growth = growthOf(fields, field, reducer, growing);
-      if (growth === undefined) setField(fields, field, reducer(ownField(fields, field), value));
+      if (growth === undefined) putField(fields, field, reducer(ownField(fields, field), value));
       else if (reducer === append) growth.added.push(value);
       else for (const item of value as Iterable<unknown>) growth.added.push(item);
     }
@@ -127,19 +128,8 @@ function endGrowth(fields: Fields, growing: Growing): void {
   for (const [field, { list, added }] of growing) setField(fields, field, growList(list, added));
 }
 
-/** Sets a property as data, also where it is called `__proto__`; `undefined` takes it away. */
-function setField(target: Fields, field: string, value: unknown): void {
-  if (value === undefined) {
-    delete target[field];
-  } else if (field === "__proto__") {
-    const asData = { value, writable: true, enumerable: true, configurable: true };
-    Object.defineProperty(target, field, asData);
-  } else {
-    target[field] = value;
-  }
-}
-
-/** A field's value; what every object inherits is no field. */
-function ownField(fields: Fields, field: string): unknown {
-  return Object.hasOwn(fields, field) ? fields[field] : undefined;
+/** Gives a field its value; `undefined` takes it away. */
+function putField(fields: Fields, field: string, value: unknown): void {
+  if (value === undefined) delete fields[field];
+  else setField(fields, field, value);
 }

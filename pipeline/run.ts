@@ -142,11 +142,11 @@ export function noteRetry({ stored }: Step, index: number, failed: FailedAttempt
 /** The visits of a step that ended and took more than one attempt, if there are any. */
 function attemptsIn({ tasks, outcomes }: Step): readonly VisitAttempts[] | undefined {
   const attempts: VisitAttempts[] = [];
-  for (const [index, outcome] of outcomes.entries()) {
+  outcomes.forEach((outcome, index) => {
     const task = tasks[index];
-    if (outcome?.attempts === undefined || task === undefined) continue;
+    if (outcome?.attempts === undefined || task === undefined) return;
     attempts.push({ node: task.node, visit: task.visit, attempts: outcome.attempts });
-  }
+  });
   return attempts.length === 0 ? undefined : attempts;
 }
 
@@ -172,7 +172,7 @@ export function saveRun<State extends object>(
   run: Run<State>,
   nodeId: string,
   status: RunStatus,
-  { failures = [], ended, ...details }: SaveDetails = {},
+  { failures = [], ended, resume, forkedFrom, isReleased }: SaveDetails = {},
 ): Promise<void> {
   if (run.recorder === undefined) return Promise.resolve();
   return run.recorder.save({
@@ -185,7 +185,9 @@ export function saveRun<State extends object>(
     steps: run.steps,
     failures: failures.map(({ error, ...task }) => ({ ...task, error: errorRecord(error) })),
     attempts: ended && attemptsIn(ended),
-    ...details,
+    resume,
+    forkedFrom,
+    isReleased,
     recoveries: run.recoveries === 0 ? undefined : run.recoveries,
   });
 }

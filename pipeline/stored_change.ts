@@ -44,8 +44,14 @@ export interface StoredChange {
   readonly finished?: readonly (readonly [index: number, outcome: TaskOutcomeRecord])[];
 }
 
-/** A task as a change holds it: without a status it is pending. */
-export type StoredTask = TaskRecord | Omit<TaskRecord & { status: "pending" }, "status">;
+/**
+ * A task as a change holds it: without a status it is pending, and where nothing else is told of it,
+ * its node and visit are enough.
+ */
+export type StoredTask =
+  | TaskRecord
+  | Omit<TaskRecord & { status: "pending" }, "status">
+  | readonly [node: string, visit: number];
 
 /** What is before a change, as far as the change refers to it. */
 export interface ChainContext {
@@ -101,7 +107,7 @@ export function isStoredChange(value: unknown): value is StoredChange {
     isAbsentOr(isObject, value.set) && isAbsentOr(isListOfText, value.removed) &&
     isAbsentOr(isObjectOfLists, value.appended) &&
     isAbsentOr(isListOfText, value.completed) &&
-    isAbsentOr(isListOfObjects, value.tasks) && isAbsentOr(isListOfLists, value.finished) &&
+    isAbsentOr(isListOfTasks, value.tasks) && isAbsentOr(isListOfLists, value.finished) &&
     isAbsentOr(isListOfObjects, value.pending_edges);
 }
 
@@ -152,12 +158,19 @@ function timeAfter(time: string, ms: number): string {
 
 function toStoredTask(task: TaskRecord): StoredTask {
   if (task.status !== "pending") return task;
-  const { status: _, ...pending } = task;
-  return pending;
+  const { status: _, node, visit, ...told } = task;
+  return isEmpty(told) ? [node, visit] : { node, visit, ...told };
 }
 
 function fromStoredTask(task: StoredTask): TaskRecord {
-  return "status" in task ? task : { ...task, status: "pending" };
+  if ("status" in task) return task;
+  if (!isPair(task)) return { ...task, status: "pending" };
+  const [node, visit] = task;
+  return { node, visit, status: "pending" };
+}
+
+function isPair(task: StoredTask): task is readonly [node: string, visit: number] {
+  return Array.isArray(task);
 }
 
 function outcomeOf(task: TaskRecord): TaskOutcomeRecord {
@@ -195,6 +208,10 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
 
 function isListOfText(value: unknown): boolean {
   return Array.isArray(value) && value.every((item) => typeof item === "string");
+}
+
+function isListOfTasks(value: unknown): boolean {
+  return Array.isArray(value) && value.every((task) => Array.isArray(task) || isObject(task));
 }
 
 function isListOfObjects(value: unknown): boolean {

@@ -205,6 +205,20 @@ Deno.test("what is no change of ours is not taken for one", () => {
   for (const other of others) assertEquals(isStoredChange(other), false, JSON.stringify(other));
 });
 
+Deno.test("a task that is still to be done is stored as its node and visit", () => {
+  const answered = { node: "ask", visit: 1, status: "pending", answer: 4 } as const;
+  const next = following(LARGE, {
+    tasks: [{ node: "add", visit: 2, status: "pending" }, answered],
+  });
+  const change = stored(next, LARGE);
+  assertEquals(change.tasks, [["add", 2], { node: "ask", visit: 1, answer: 4 }]);
+  const spelledOut = { ...change, tasks: [{ node: "add", visit: 2 }, answered] };
+  assert(isStoredChange(spelledOut));
+  for (const one of [change, spelledOut]) {
+    assertRecord(foldLatest(LARGE, [one], "a test"), next);
+  }
+});
+
 /** Asserts that records of one writer come back from their chain, the last one and all. */
 function assertFolds(records: readonly CheckpointRecord[]): void {
   const [base, ...others] = records;
