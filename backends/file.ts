@@ -20,7 +20,7 @@ import { recordToText } from "../pipeline/record.ts";
 import { type StoredChange, writerMark } from "../pipeline/stored_change.ts";
 import { clockOf, dropLease, dropLeaseOf, idleMsOf, noteAlive } from "./file_lease.ts";
 import { historyIn, latestIn, summaryIn } from "./file_load.ts";
-import { encodeName, nameOf, rawName } from "./file_names.ts";
+import { childOf, encodeName, nameOf, rawName } from "./file_names.ts";
 import { type PublishedHead, saveIn, type Upon } from "./file_save.ts";
 import { trimIn } from "./file_trim.ts";
 import { makeNewerRuns } from "../pipeline/newer_runs.ts";
@@ -44,8 +44,8 @@ export interface FileWarning {
   readonly cause: unknown;
 }
 
-/** Every change is a file of its own, which who loads has to open. */
-const MOST_READ = 1.7;
+/** Every change is a file of its own, which who loads has to open: so there are fewer of them. */
+const CHAINS = { mostRead: 1.7, longest: 128, wholePerChange: 350 };
 
 /** Runs of which an instance knows the head. */
 const RUNS_KNOWN = 10_000;
@@ -84,7 +84,7 @@ export class FileCheckpointer implements Checkpointer {
   readonly #root: string;
   readonly #sync: boolean;
   readonly #onWarning: (warning: FileWarning) => void;
-  readonly #chains = makeChains({ textOf: changeText, mostRead: MOST_READ });
+  readonly #chains = makeChains({ textOf: changeText, ...CHAINS });
   /** The heads that were published here, by folder: they need not be read again. */
   readonly #published = new Map<string, PublishedHead>();
   /** Folders of runs whose workers were heard of through this instance. */
@@ -184,7 +184,7 @@ export class FileCheckpointer implements Checkpointer {
     const clock = () => now ??= clockOf(this.#root);
     for (const name of listFolders(parent)) {
       await takeTurn();
-      const path = join(parent, name);
+      const path = childOf(parent, name);
       const run = { path, pipelineName, runId: nameOf(name), warn: this.#warn };
       const summary = await newer.passOver(() => summaryIn(run, clock));
       if (summary === undefined) continue;
@@ -206,7 +206,7 @@ export class FileCheckpointer implements Checkpointer {
     this.#chains.forget(pipelineName, runId);
     this.#published.delete(path);
     const parent = dirname(path);
-    const deleted = join(parent, `.deleted-${crypto.randomUUID()}`);
+    const deleted = childOf(parent, `.deleted-${crypto.randomUUID()}`);
     try {
       await Deno.rename(path, deleted);
     } catch (error) {
@@ -242,7 +242,7 @@ export class FileCheckpointer implements Checkpointer {
   async #runFolder(pipelineName: string, runId: string): Promise<RunFolder> {
     const [pipeline, run] = [encodeName(pipelineName), encodeName(runId)];
     const path = pipeline === pipelineName && run === runId
-      ? join(this.#root, pipeline, run)
+      ? childOf(join(this.#root, pipeline), run)
       : await pathIn(await pathIn(this.#root, pipelineName), runId);
     return { path, pipelineName, runId, warn: this.#warn };
   }

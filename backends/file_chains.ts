@@ -4,9 +4,9 @@
  * @module
  */
 
-import { join } from "@std/path";
 import type { CheckpointRecord } from "../pipeline/checkpointer.ts";
 import type { StoredChange } from "../pipeline/stored_change.ts";
+import { childOf } from "./file_names.ts";
 import {
   type Candidate,
   markOf,
@@ -144,7 +144,7 @@ function warnBroken(folder: RunFolder, lowest: Link): void {
   if (!exists(folder.path)) return;
   const since = sinceOf(lowest.change);
   for (let link: Link | undefined = lowest; link !== undefined; link = link.above) {
-    const path = join(folder.path, link.file.name);
+    const path = childOf(folder.path, link.file.name);
     folder.warn(
       path,
       new TypeError(`Cannot use ${path}: checkpoint ${since} before it is missing`),

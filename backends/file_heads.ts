@@ -5,10 +5,9 @@
  * @module
  */
 
-import { join } from "@std/path";
 import { CheckpointConflictError, type CheckpointRecord } from "../pipeline/checkpointer.ts";
 import { chainsIn, writerOf } from "./file_chains.ts";
-import { checkpointName, DRAFT, headName } from "./file_names.ts";
+import { checkpointName, childOf, DRAFT, headName } from "./file_names.ts";
 import { headCandidate, readStored, type RunFolder } from "./file_stored.ts";
 import { countNames, exists, listFolder, removeIfThere } from "./file_system.ts";
 
@@ -64,7 +63,7 @@ export async function publish(folder: RunFolder, sequence: number): Promise<void
   const nodeId = file.whole === undefined ? file.change.node_id : file.whole.nodeId;
   const name = await checkpointName({ sequence, nodeId });
   try {
-    await linkHead(folder, sequence, join(folder.path, name));
+    await linkHead(folder, sequence, childOf(folder.path, name));
   } catch (error) {
     const { PermissionDenied, NotCapable } = Deno.errors;
     if (!(error instanceof PermissionDenied || error instanceof NotCapable)) throw error;
@@ -92,7 +91,7 @@ export async function linkHead(
   }
   if (countNames(head) !== 1) return true;
   if (await isLate(folder, sequence)) return false;
-  const aside = join(folder.path, DRAFT + crypto.randomUUID());
+  const aside = childOf(folder.path, DRAFT + crypto.randomUUID());
   try {
     Deno.linkSync(head, aside);
     Deno.renameSync(aside, path);
@@ -147,7 +146,7 @@ export async function isStored(
 /** Removes what dead writers left. Whoever claims a run has it alone: other drafts are lost. */
 export async function sweep(folder: RunFolder, below: number): Promise<void> {
   const { drafts, heads, checkpoints } = listFolder(folder.path);
-  for (const name of drafts) removeIfThere(join(folder.path, name));
+  for (const name of drafts) removeIfThere(childOf(folder.path, name));
   const named = new Set(checkpoints.map(({ sequence }) => sequence));
   for (const sequence of heads) {
     if (sequence >= below) continue;
@@ -159,14 +158,14 @@ export async function sweep(folder: RunFolder, below: number): Promise<void> {
 
 /** Path of a head. */
 export function headPath(folder: RunFolder, sequence: number): string {
-  return join(folder.path, headName(sequence));
+  return childOf(folder.path, headName(sequence));
 }
 
 /** Takes a head away that a power loss or a bad disk left, and no rival's that took its place. */
 async function dropUnreadable(folder: RunFolder, sequence: number): Promise<void> {
   const head = headPath(folder, sequence);
   const aside = DRAFT + crypto.randomUUID();
-  const asidePath = join(folder.path, aside);
+  const asidePath = childOf(folder.path, aside);
   try {
     Deno.renameSync(head, asidePath);
     const writer = await writerOf(folder, { ...headCandidate(sequence), name: aside });

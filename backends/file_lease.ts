@@ -5,10 +5,9 @@
  * @module
  */
 
-import { join } from "@std/path";
 import type { CheckpointRecord } from "../pipeline/checkpointer.ts";
 import { headPath } from "./file_heads.ts";
-import { checkpointName, LEASE } from "./file_names.ts";
+import { checkpointName, childOf, LEASE } from "./file_names.ts";
 import type { RunFolder } from "./file_stored.ts";
 import { readIfThere, removeIfThere } from "./file_system.ts";
 
@@ -18,7 +17,7 @@ const CLOCK = ".clock";
 /** Notes that the worker of a run is alive; whether its folder is still there. */
 export function noteAlive(folder: RunFolder, writer: string): boolean {
   try {
-    Deno.writeTextFileSync(join(folder.path, LEASE), writer);
+    Deno.writeTextFileSync(childOf(folder.path, LEASE), writer);
     return true;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;
@@ -28,28 +27,37 @@ export function noteAlive(folder: RunFolder, writer: string): boolean {
 
 /** Removes what `noteAlive` left. */
 export function dropLease(path: string): void {
-  removeIfThere(join(path, LEASE));
+  removeIfThere(childOf(path, LEASE));
 }
 
 /** Removes what `noteAlive` left of one writer. */
 export function dropLeaseOf({ path }: RunFolder, writer: string): void {
-  if (readIfThere(join(path, LEASE)) === writer) dropLease(path);
+  if (readIfThere(childOf(path, LEASE)) === writer) dropLease(path);
 }
 
-/**
- * Milliseconds from the latest checkpoint of a run, or what was heard of its worker since, to now.
- *
- * @param hasLease Whether something was heard, as far as that is known.
- */
+/** Milliseconds from the latest checkpoint of a run, or what was heard of its worker since, to now. */
 export async function idleMsOf(
   folder: RunFolder,
   latest: Pick<CheckpointRecord, "sequence" | "nodeId">,
   now: number,
-  hasLease = true,
 ): Promise<number | undefined> {
   const saved = writtenAt(headPath(folder, latest.sequence)) ??
-    writtenAt(join(folder.path, await checkpointName(latest)));
-  const touched = hasLease ? writtenAt(join(folder.path, LEASE)) : undefined;
+    writtenAt(childOf(folder.path, await checkpointName(latest)));
+  return idleMsSince(saved, folder, now);
+}
+
+/**
+ * The same where it is known when the latest checkpoint was written.
+ *
+ * @param hasLease Whether something was heard since, as far as that is known.
+ */
+export function idleMsSince(
+  saved: number | undefined,
+  folder: RunFolder,
+  now: number,
+  hasLease = true,
+): number | undefined {
+  const touched = hasLease ? writtenAt(childOf(folder.path, LEASE)) : undefined;
   const heardAt = Math.max(saved ?? -Infinity, touched ?? -Infinity);
   return heardAt === -Infinity ? undefined : now - heardAt;
 }
@@ -59,7 +67,7 @@ export async function idleMsOf(
  * file stays, one for all runs: one that is made and removed would be left by whoever dies between.
  */
 export function clockOf(root: string): number {
-  const clock = join(root, CLOCK);
+  const clock = childOf(root, CLOCK);
   try {
     Deno.writeTextFileSync(clock, "\n");
     return writtenAt(clock) ?? Date.now();

@@ -4,14 +4,15 @@
  * @module
  */
 
-import { join } from "@std/path";
 import type { CheckpointRecord, RunSummary } from "../pipeline/checkpointer.ts";
+import type { MaybePromise } from "../pipeline/definition.ts";
 import { summarize, type Summarized } from "../pipeline/record.ts";
 import { foldHistory, foldLatest } from "../pipeline/stored_chain.ts";
 import { chainsIn } from "./file_chains.ts";
 import { headPath, publish } from "./file_heads.ts";
-import { idleMsOf } from "./file_lease.ts";
-import { candidatesIn, readStored, type RunFolder } from "./file_stored.ts";
+import { idleMsOf, idleMsSince } from "./file_lease.ts";
+import { childOf } from "./file_names.ts";
+import { candidatesIn, readTimedFile, type RunFolder, type StoredFile } from "./file_stored.ts";
 import { countNames, type FolderListing, listFolder } from "./file_system.ts";
 
 /** The newest good checkpoint. If its save died before it got its name, it gets it now. */
@@ -19,7 +20,7 @@ export async function latestIn(folder: RunFolder): Promise<CheckpointRecord | un
   const listing = listFolder(folder.path);
   for await (const { newest, base, changes } of chainsIn(folder, candidatesIn(listing))) {
     if (newest.isHead) await publishUpTo(folder, listing, newest.sequence);
-    return foldLatest(base, changes, join(folder.path, newest.name));
+    return foldLatest(base, changes, childOf(folder.path, newest.name));
   }
 }
 
@@ -41,7 +42,7 @@ export async function* historyIn(folder: RunFolder): AsyncIterable<CheckpointRec
   const candidates = candidatesIn(listFolder(folder.path));
   let last = Infinity;
   for await (const { newest, base, changes } of chainsIn(folder, candidates)) {
-    for (const record of foldHistory(base, changes, join(folder.path, newest.name))) {
+    for (const record of foldHistory(base, changes, childOf(folder.path, newest.name))) {
       if (record.sequence >= last) continue;
       last = record.sequence;
       yield record;
@@ -55,34 +56,44 @@ export async function* historyIn(folder: RunFolder): AsyncIterable<CheckpointRec
  *
  * @param clock Tells the file system's time.
  */
-export async function summaryIn(
+export function summaryIn(
+  folder: RunFolder,
+  clock: () => number,
+): MaybePromise<RunSummary | undefined> {
+  const listing = listFolder(folder.path);
+  for (const candidate of candidatesIn(listing)) {
+    const timed = readTimedFile(folder, candidate);
+    if (timed === undefined) continue;
+    const summary = summaryOf(folder, timed.file);
+    if (summary === undefined) break;
+    const idleMs = idleMsSince(timed.writtenAt, folder, clock(), listing.hasLease);
+    return summarize({ ...summary, idleMs });
+  }
+  return foldedSummaryIn(folder, clock);
+}
+
+/** The same where the latest file alone does not tell it. */
+async function foldedSummaryIn(
   folder: RunFolder,
   clock: () => number,
 ): Promise<RunSummary | undefined> {
-  const listing = listFolder(folder.path);
-  const summary = summaryOf(folder, listing) ?? await latestIn(folder);
-  if (summary === undefined) return undefined;
-  const idleMs = await idleMsOf(folder, summary, clock(), listing.hasLease);
-  return summarize({ ...summary, idleMs });
+  const latest = await latestIn(folder);
+  if (latest === undefined) return undefined;
+  return summarize({ ...latest, idleMs: await idleMsOf(folder, latest, clock()) });
 }
 
-/** What the latest file tells of a run, if that is enough. */
-function summaryOf(folder: RunFolder, listing: FolderListing): Summarized | undefined {
-  for (const candidate of candidatesIn(listing)) {
-    const file = readStored(folder, candidate);
-    if (file === undefined) continue;
-    if (file.whole !== undefined) return file.whole;
-    const { sequence, node_id, status = "running", saved_at, pending_edges = [] } = file.change;
-    const { pipelineName, runId } = folder;
-    if (runId === undefined || saved_at === undefined) return undefined;
-    return {
-      pipelineName,
-      runId,
-      sequence,
-      nodeId: node_id,
-      status,
-      savedAt: saved_at,
-      pendingEdges: pending_edges,
-    };
-  }
+/** What a file tells of the run whose latest one it is, if that is enough. */
+function summaryOf({ pipelineName, runId }: RunFolder, file: StoredFile): Summarized | undefined {
+  if (file.whole !== undefined) return file.whole;
+  const { sequence, node_id, status = "running", saved_at, pending_edges = [] } = file.change;
+  if (runId === undefined || saved_at === undefined) return undefined;
+  return {
+    pipelineName,
+    runId,
+    sequence,
+    nodeId: node_id,
+    status,
+    savedAt: saved_at,
+    pendingEdges: pending_edges,
+  };
 }

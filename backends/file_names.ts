@@ -4,6 +4,7 @@
  * @module
  */
 
+import { SEPARATOR } from "@std/path";
 import { encodeCharacter, shorten } from "./names.ts";
 
 /** Longest encoded name: with a sequence and a suffix it stays below the 255 bytes of a segment. */
@@ -25,6 +26,14 @@ const HOSTILE = /[^A-Za-z0-9_\-. ,+=@()~!'&;#$]|^[. ]|[. ]$/gu;
 
 /** Names that nothing has to be done about: most of them. */
 const PLAIN = /^[A-Za-z0-9_][A-Za-z0-9_-]{0,199}$/;
+
+/**
+ * The path of what lies in a folder. Both are as they should be, and to look at them again, as `join`
+ * does, costs as much as asking the system for a small thing.
+ */
+export function childOf(folder: string, name: string): string {
+  return folder + SEPARATOR + name;
+}
 
 /** The segment that stands for a name; at once where that is the name itself. */
 export function encodeName(name: string): string | Promise<string> {

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { join } from "@std/path";
 import { CheckpointConflictError, type CheckpointRecord } from "../pipeline/checkpointer.ts";
 import { writerOf } from "./file_chains.ts";
 import {
@@ -17,7 +16,7 @@ import {
   sweep,
   takeHead,
 } from "./file_heads.ts";
-import { checkpointName } from "./file_names.ts";
+import { checkpointName, childOf } from "./file_names.ts";
 import { writerMark } from "../pipeline/stored_change.ts";
 import { headCandidate, markOf, newestIn, readStored, type RunFolder } from "./file_stored.ts";
 import {
@@ -167,9 +166,9 @@ async function repeat(
     // The head first: its content is the truth about the sequence, and it has no other name yet.
     Deno.renameSync(draft.path, head);
     for (const other of listFolder(folder.path).checkpoints) {
-      if (other.sequence === record.sequence) removeIfThere(join(folder.path, other.name));
+      if (other.sequence === record.sequence) removeIfThere(childOf(folder.path, other.name));
     }
-    Deno.linkSync(head, join(folder.path, name));
+    Deno.linkSync(head, childOf(folder.path, name));
   } catch (error) {
     // Somebody who reads has published it for us.
     if (error instanceof Deno.errors.AlreadyExists) return;
@@ -190,7 +189,7 @@ async function publishOwn(
   record: CheckpointRecord,
 ): Promise<void> {
   const { sequence, writer } = record;
-  const path = join(folder.path, name);
+  const path = childOf(folder.path, name);
   try {
     return Deno.linkSync(headPath(folder, sequence), path);
   } catch (error) {

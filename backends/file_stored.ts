@@ -4,7 +4,6 @@
  * @module
  */
 
-import { join } from "@std/path";
 import {
   type CheckpointRecord,
   RecordVersionError,
@@ -12,8 +11,14 @@ import {
 } from "../pipeline/checkpointer.ts";
 import { fromStored } from "../pipeline/record.ts";
 import { isStoredChange, type StoredChange, writerMark } from "../pipeline/stored_change.ts";
-import { headName } from "./file_names.ts";
-import { type FolderListing, listFolder, modifiedAt, readIfThere } from "./file_system.ts";
+import { childOf, headName } from "./file_names.ts";
+import {
+  type FolderListing,
+  listFolder,
+  modifiedAt,
+  readIfThere,
+  readTimed,
+} from "./file_system.ts";
 
 /** A folder, and the run that its files must belong to, as far as the reader knows. */
 export interface RunFolder {
@@ -65,9 +70,33 @@ export function headCandidate(sequence: number): Candidate {
  * @throws {RecordVersionError} If a newer version of this package wrote it.
  */
 export function readStored(folder: RunFolder, candidate: Candidate): StoredFile | undefined {
-  const path = join(folder.path, candidate.name);
+  const path = childOf(folder.path, candidate.name);
   const text = readIfThere(path);
-  if (text === undefined) return undefined;
+  return text === undefined ? undefined : parseStored(folder, candidate, path, text);
+}
+
+/** A stored file, and when it was written, in milliseconds since 1970, where the system tells. */
+export interface TimedFile {
+  /** The file. */
+  readonly file: StoredFile;
+  /** When it was written. */
+  readonly writtenAt: number | undefined;
+}
+
+/** Reads one file as {@linkcode readStored} does, and when it was written. */
+export function readTimedFile(folder: RunFolder, candidate: Candidate): TimedFile | undefined {
+  const path = childOf(folder.path, candidate.name);
+  const timed = readTimed(path);
+  const file = timed && parseStored(folder, candidate, path, timed.text);
+  return file && { file, writtenAt: timed?.writtenAt };
+}
+
+function parseStored(
+  folder: RunFolder,
+  candidate: Candidate,
+  path: string,
+  text: string,
+): StoredFile | undefined {
   try {
     const stored: unknown = JSON.parse(text);
     if (isStoredChange(stored)) {

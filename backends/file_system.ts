@@ -6,8 +6,7 @@
  * @module
  */
 
-import { join } from "@std/path";
-import { DRAFT, headSequenceOf, LEASE, sequenceOf } from "./file_names.ts";
+import { childOf, DRAFT, headSequenceOf, LEASE, sequenceOf } from "./file_names.ts";
 
 /** So long, in milliseconds, reading keeps the thread before others get their turn. */
 const LONGEST_TURN_MS = 15;
@@ -36,12 +35,15 @@ export function listFolder(folder: string): FolderListing {
   let hasLease = false;
   for (const { name, isFile } of entriesOf(folder)) {
     if (!isFile) continue;
-    const sequence = sequenceOf(name);
-    const head = headSequenceOf(name);
-    if (sequence !== undefined) checkpoints.push({ sequence, name, isHead: false });
-    else if (head !== undefined) heads.push(head);
-    else if (name.startsWith(DRAFT)) drafts.push(name);
-    else if (name === LEASE) hasLease = true;
+    if (name.startsWith(".")) {
+      const head = headSequenceOf(name);
+      if (head !== undefined) heads.push(head);
+      else if (name.startsWith(DRAFT)) drafts.push(name);
+      else if (name === LEASE) hasLease = true;
+    } else {
+      const sequence = sequenceOf(name);
+      if (sequence !== undefined) checkpoints.push({ sequence, name, isHead: false });
+    }
   }
   checkpoints.sort((one, other) => other.sequence - one.sequence);
   heads.sort((one, other) => other - one);
@@ -69,7 +71,7 @@ export interface Draft {
  * @param isNew Whether the folder is made where it is not there.
  */
 export function writeDraft(folder: string, text: string, isNew: boolean): Draft {
-  const path = join(folder, DRAFT + crypto.randomUUID());
+  const path = childOf(folder, DRAFT + crypto.randomUUID());
   const file = createFile(path, isNew ? folder : undefined);
   try {
     const bytes = new TextEncoder().encode(text);
@@ -93,6 +95,35 @@ export function readIfThere(path: string): string | undefined {
     throw new Error(`Cannot read ${path}: ${reasonOf(error)}`, { cause: error });
   }
 }
+
+/** What a file holds, and when it was written. */
+export interface TimedText {
+  /** Its text. */
+  readonly text: string;
+  /** When it was written, in milliseconds since 1970; `undefined` where the system does not tell. */
+  readonly writtenAt: number | undefined;
+}
+
+/** Reads a file, and when it was written; `undefined` if there is none. */
+export function readTimed(path: string): TimedText | undefined {
+  try {
+    using file = Deno.openSync(path);
+    const { size, mtime } = file.statSync();
+    const bytes = new Uint8Array(size);
+    let read = 0;
+    while (read < size) {
+      const count = file.readSync(bytes.subarray(read));
+      if (count === null) break;
+      read += count;
+    }
+    return { text: decoder.decode(bytes.subarray(0, read)), writtenAt: mtime?.getTime() };
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw new Error(`Cannot read ${path}: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+const decoder = new TextDecoder();
 
 /** Waits until the names in a folder are on the disk, where the system syncs folders. */
 export async function syncFolder(path: string): Promise<void> {
@@ -187,7 +218,7 @@ function createFile(path: string, folder: string | undefined): Deno.FsFile {
 
 function entriesOf(folder: string): Deno.DirEntry[] {
   try {
-    return [...Deno.readDirSync(folder)];
+    return Array.from(Deno.readDirSync(folder));
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return [];
     throw new Error(`Cannot list ${folder}: ${reasonOf(error)}`, { cause: error });

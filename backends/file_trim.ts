@@ -4,8 +4,8 @@
  * @module
  */
 
-import { join } from "@std/path";
 import { chainsIn } from "./file_chains.ts";
+import { childOf } from "./file_names.ts";
 import { candidatesIn, type RunFolder } from "./file_stored.ts";
 import { listFolder, removeIfThere } from "./file_system.ts";
 
@@ -25,6 +25,6 @@ export async function trimIn(folder: RunFolder, below: number): Promise<number> 
   if (needed === undefined) return 0;
   const least = needed;
   const old = listing.checkpoints.filter(({ sequence }) => sequence < least);
-  for (const { name } of old.toReversed()) removeIfThere(join(folder.path, name));
+  for (const { name } of old.toReversed()) removeIfThere(childOf(folder.path, name));
   return new Set(old.map(({ sequence }) => sequence)).size;
 }

@@ -14,7 +14,7 @@ const SMALL = 1_024;
 /** Changes that may follow a small record; who loads reads them all. */
 const LONGEST_CHAIN = 384;
 
-/** Characters of a record for each change that may follow it: so that whole ones cost little more. */
+/** Characters of a record for each change that may follow a larger one. */
 const WHOLE_PER_CHANGE = 100;
 
 /** Runs of which an instance knows the chain; of others the next save is whole. */
@@ -75,11 +75,23 @@ export interface ChainOptions {
    * Default 2.
    */
   readonly mostRead?: number;
+  /** How many changes may follow a small record. Default 384. */
+  readonly longest?: number;
+  /**
+   * More of them may follow a record that is longer than so many characters for each: the whole one
+   * after them then costs no more than that for each change. Default 100.
+   */
+  readonly wholePerChange?: number;
 }
 
 /** Begins with no chain known. */
 export function makeChains(
-  { textOf = (change) => JSON.stringify(change), mostRead = 2 }: ChainOptions = {},
+  {
+    textOf = (change) => JSON.stringify(change),
+    mostRead = 2,
+    longest = LONGEST_CHAIN,
+    wholePerChange = WHOLE_PER_CHANGE,
+  }: ChainOptions = {},
 ): Chains {
   const chains = new Map<string, Chain>();
 
@@ -102,7 +114,7 @@ export function makeChains(
         record.writer === chain.writer && record.leaseMs === chain.leaseMs;
       // Whoever loads reads the chain from its beginning.
       const isLong = chain.begun + chain.changes >= mostRead * chain.whole ||
-        chain.count >= Math.max(LONGEST_CHAIN, chain.whole / WHOLE_PER_CHANGE);
+        chain.count >= Math.max(longest, chain.whole / wholePerChange);
       if (!follows || isLong || chain.whole <= SMALL) return undefined;
       const text = textOf(toStoredChange(record, change, chain), record);
       if (text.length * 2 > chain.whole) return undefined;

@@ -230,16 +230,21 @@ Deno.test("a list of runs is read from the latest file of each", async () => {
     const [store] = watched(root);
     await saveAll(store, largeRun(5));
     const read: string[] = [];
-    const { readTextFileSync } = Deno;
+    const note = (path: string | URL) => read.push(String(path).split("/").at(-1) ?? "");
+    const { openSync, readTextFileSync } = Deno;
+    Deno.openSync = (path, options) => {
+      note(path);
+      return openSync(path, options);
+    };
     Deno.readTextFileSync = (path) => {
-      read.push(String(path).split("/").at(-1) ?? "");
+      note(path);
       return readTextFileSync(path);
     };
     try {
       const runs = await Array.fromAsync(store.listRuns("pipeline"));
       assertEquals(runs.map(({ runId, sequence }) => [runId, sequence]), [["run", 4]]);
     } finally {
-      Deno.readTextFileSync = readTextFileSync;
+      Object.assign(Deno, { openSync, readTextFileSync });
     }
     assertEquals(read, [".head-000004"]);
   });
