@@ -51,23 +51,24 @@ export function foldedLatest(
   rows: readonly Row[],
   last: StoredChange,
 ): CheckpointRecord | undefined {
+  const items = rows.map(itemOf);
   // A whole one that took the place of a change stands for all before it.
-  const [first, ...changes] = rows.slice(rows.findLastIndex(({ base }) => base === null));
-  if (first === undefined || first.base !== null) return undefined;
-  const whole = itemOf(first);
-  if (isChange(whole)) return undefined;
+  const begin = items.findLastIndex((item) => "state" in item);
+  const whole = items[begin];
+  if (whole === undefined || isChange(whole)) return undefined;
   const base = wholeOf(whole);
   const mark = writerMark(base.writer);
-  const between = changes.map((row) => detailsOf(row, mark));
-  return foldLatest(base, [...between, last], where(whole));
-}
-
-/** A change as far as folding needs it: when it was, say, only the last one tells. */
-function detailsOf(row: Row, writer: string): StoredChange {
-  const sequence = Number(row.sequence);
-  const change = { sequence, node_id: row.node_id, writer, ...itemOf(row) };
-  if (isStoredChange(change)) return change;
-  throw damagedChange(sequence);
+  const changes: StoredChange[] = [];
+  let { sequence } = base;
+  for (let index = begin + 1; index < items.length; index++) {
+    // As far as folding needs it: when it was, say, only the last one tells.
+    const told = { sequence: sequence + 1, node_id: rows[index]?.node_id, writer: mark };
+    const change = { ...told, ...items[index] };
+    if (!isStoredChange(change)) throw damagedChange(told.sequence);
+    changes.push(change);
+    sequence = change.sequence;
+  }
+  return foldLatest(base, [...changes, last], where(whole));
 }
 
 /**

@@ -40,10 +40,12 @@ export interface Span {
 
 /**
  * A chain of checkpoints, oldest first: the whole one that it begins with, and of each change no more
- * than its node and its details, from which the latest checkpoint is folded.
+ * than its node and its details, from which the latest checkpoint is folded. Where nothing else is
+ * told, a sequence is the one after that of the row before: a column of them would take as long as
+ * all the details.
  */
 export function chainSql(tableName: string, key: RunKey, { from, below, writer }: Span): string {
-  return `SELECT sequence::text AS sequence, base_sequence::text AS base, node_id, ` +
+  return `SELECT node_id, ` +
     `CASE WHEN base_sequence IS NULL THEN row_to_json(stored)::text ELSE details END AS record ` +
     `FROM ${quoteName(tableName)} stored WHERE ${isRun(key)} AND sequence >= ${from} ` +
     `AND sequence < ${below} AND writer = ${quote(writer)} ORDER BY stored.sequence`;
