@@ -36,6 +36,19 @@ export function testChanges(test: Test): void {
     }
   });
 
+  test("changes whose sequences leave some out come back with their own", async (store) => {
+    const first = makeRecord({ state: { list: manyItems("first"), count: 0 } });
+    let [last, older]: [CheckpointRecord, CheckpointRecord[]] = [first, []];
+    await store.checkpointer.save(last);
+    for (const sequence of [1, 4, 5, 9, 20, 21]) {
+      const state = withField(last.state, "count", sequence);
+      const next = following(last, { sequence, state });
+      await store.checkpointer.save(next, changeBetween(last, next));
+      [last, older] = [next, [last, ...older]];
+      await assertStored(await store.again(), [last, ...older]);
+    }
+  });
+
   test("a repeated save with its change replaces the one before it", async (store) => {
     const first = makeRecord({ state: { list: manyItems("first"), a: 1 } });
     const lost = following(first, { nodeId: "lost", state: withField(first.state, "a", 2) });
