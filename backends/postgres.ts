@@ -54,7 +54,7 @@ import {
 } from "./postgres_sql.ts";
 import { prepareTable } from "./postgres_table.ts";
 import { parseUrl } from "./postgres_url.ts";
-import { answered, retrying } from "./retry.ts";
+import { makeWatch, retrying } from "./retry.ts";
 
 export { PostgresError, postgresSchema };
 export type {
@@ -281,7 +281,8 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
 
 function runnerWithin(timeoutMs: number, client: unknown): RunSql {
   const run = runnerFor(client);
-  return (text) => answered(run(text), timeoutMs);
+  const answered = makeWatch(timeoutMs);
+  return (text) => answered(run(text));
 }
 
 async function runKey(pipelineName: string, runId: string): Promise<RunKey> {

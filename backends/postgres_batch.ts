@@ -42,7 +42,8 @@ export function batching(lanes: number, saver: RowSaver): (row: StoredRow) => Pr
    * Takes the rows that have waited longest, one of each run. A lane leaves the others their share:
    * runs in large batches would else be overtaken by runs in small ones.
    */
-  const take = (): Waiting[] => {
+  const take = (): readonly Waiting[] => {
+    if (queue.length === 1) return queue.splice(0);
     const most = Math.min(MOST_ROWS, Math.ceil(queue.length / lanes));
     const taken: Waiting[] = [];
     const left: Waiting[] = [];
@@ -74,9 +75,10 @@ export function batching(lanes: number, saver: RowSaver): (row: StoredRow) => Pr
   };
 
   const save = async (batch: readonly Waiting[]) => {
+    const [first, ...others] = batch;
+    if (first !== undefined && others.length === 0) return await settle(first);
     try {
-      const rows = batch.length > 1 ? await saver.many(batch.map(({ row }) => row)) : [];
-      const saved = new Set(rows);
+      const saved = new Set(await saver.many(batch.map(({ row }) => row)));
       await Promise.all(
         batch.map((waiting) => saved.has(waiting.row) ? waiting.done.resolve() : settle(waiting)),
       );

@@ -8,7 +8,7 @@
 import { type DenoClient, isRow, type Row } from "./postgres_client.ts";
 import { isConnectionLost, PostgresError } from "./postgres_error.ts";
 import { type ConnectionOptions, withEnvironment } from "./postgres_url.ts";
-import { answered } from "./retry.ts";
+import { makeWatch } from "./retry.ts";
 import { makeUnderWay } from "./under_way.ts";
 
 /** A connection of our own. */
@@ -35,6 +35,7 @@ export function makePool(options: ConnectionOptions, size: number, timeoutMs: nu
   const idle: Connection[] = [];
   const waiting: (() => void)[] = [];
   const underWay = makeUnderWay();
+  const answered = makeWatch(timeoutMs);
   let used = 0;
 
   /** Waits for one of the places that connections have; who waits longest gets the next. */
@@ -51,7 +52,7 @@ export function makePool(options: ConnectionOptions, size: number, timeoutMs: nu
   const opened = async (): Promise<Connection> => {
     const opening = open(options);
     try {
-      return await answered(opening, timeoutMs);
+      return await answered(opening);
     } catch (error) {
       // One that opens after all is of no use to anybody.
       opening.then(end, () => {});
@@ -62,7 +63,7 @@ export function makePool(options: ConnectionOptions, size: number, timeoutMs: nu
   const runInPlace = async (text: string): Promise<readonly Row[]> => {
     const connection = idle.pop() ?? await opened();
     try {
-      const { rows } = await answered(connection.queryObject(text), timeoutMs);
+      const { rows } = await answered(connection.queryObject(text));
       idle.push(connection);
       return rows.filter(isRow);
     } catch (error) {

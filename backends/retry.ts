@@ -61,15 +61,9 @@ export async function tryAgain<T>(
 
 /**
  * Waits for an answer, but not for ever: a server that is gone without a word, and some drivers
- * whose connections are ended, never give one.
- *
- * @throws {Deno.errors.TimedOut} If there is none in time; what was asked may have had its effect.
+ * whose connections are ended, never give one. Where there is none in time, it throws
+ * `Deno.errors.TimedOut`; what was asked may have had its effect.
  */
-export function answered<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {
-  return makeWatch(timeoutMs)(answer);
-}
-
-/** Waits for an answer as {@linkcode answered} does. */
 export type Watch = <T>(answer: Promise<T>) => Promise<T>;
 
 interface Awaited {
