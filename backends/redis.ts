@@ -67,7 +67,7 @@ export type {
 const HISTORY_PAGE = ["100", "4000000"];
 
 /** Memory has room for a whole checkpoint now and then, and who loads waits for every change. */
-const MOST_READ = 1.6;
+const CHAINS = { mostRead: 1.5, longest: 192, wholePerChange: 250 };
 
 /** Whole checkpoints that are removed at a time. */
 const REMOVE_PAGE = "1000";
@@ -100,7 +100,7 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
   /** In milliseconds, as the scripts take it. */
   readonly #ttl: string;
   readonly #retryForMs: number;
-  readonly #chains = makeChains({ mostRead: MOST_READ });
+  readonly #chains = makeChains(CHAINS);
   readonly #underWay = makeUnderWay();
   #isDisposed = false;
 
