@@ -34,9 +34,10 @@ import { makeScript } from "./redis_script.ts";
  * more than comes up meanwhile.
  */
 export const SAVE = makeScript(`
+local call, pcall = redis.call, redis.pcall
 local index, checkpoint, runs, rawRuns = unpack(KEYS)
 local sequence, writer, status, ttl, text, upon, summary, anew, rawMember = unpack(ARGV)
-local latest = redis.pcall('HMGET', index, 'sequence', 'entry', 'writer', 'ttl', 'base')
+local latest = pcall('HMGET', index, 'sequence', 'entry', 'writer', 'ttl', 'base')
 local isAwaited, expiring = latest[1] and latest[4] ~= '', nil
 if not isAwaited then
   ${FOREIGN}
@@ -53,75 +54,75 @@ if stored then
   local isOwn = number == stored and writer == latest[3]
   local isNext = number > stored and (writer == latest[3] or upon == latest[3] or upon == '')
   if not isOwn and not isNext then return 'conflict' end
-elseif upon ~= '' and redis.call('EXISTS', string.sub(index, 1, -1 - #'index') .. 'deleted') == 1 then
+elseif upon ~= '' and call('EXISTS', string.sub(index, 1, -1 - #'index') .. 'deleted') == 1 then
   return 'conflict'
-elseif (anew or '') == '' and (number > 0 or redis.call('ZSCORE', runs, member)
-    or rawRuns and redis.call('ZSCORE', rawRuns, rawMember)) then
+elseif (anew or '') == '' and (number > 0 or call('ZSCORE', runs, member)
+    or rawRuns and call('ZSCORE', rawRuns, rawMember)) then
   ${STANDING}
   if standing(index) == 'unknown' then return 'unknown' end
 end
 
-local clock = redis.call('TIME')
+local clock = call('TIME')
 local deadline = ttl ~= '' and string.format('%.0f', clock[1] * 1000 + clock[2] / 1000 + ttl)
 local expires = deadline and status ~= 'paused'
 local written
-if expires then written = redis.pcall('SET', checkpoint, text, 'PXAT', deadline, 'GET')
-else written = redis.pcall('SET', checkpoint, text, 'GET') end
+if expires then written = pcall('SET', checkpoint, text, 'PXAT', deadline, 'GET')
+else written = pcall('SET', checkpoint, text, 'GET') end
 local failed = type(written) == 'table' and written
 if not failed then
-  local placed = redis.pcall('ZADD', runs, string.format('%s.%06d', clock[1], clock[2]), member)
+  local placed = pcall('ZADD', runs, string.format('%s.%06d', clock[1], clock[2]), member)
   failed = type(placed) == 'table' and placed
-  if failed and written then redis.call('SET', checkpoint, written, 'KEEPTTL')
-  elseif failed then redis.call('UNLINK', checkpoint) end
+  if failed and written then call('SET', checkpoint, written, 'KEEPTTL')
+  elseif failed then call('UNLINK', checkpoint) end
 end
 if failed then
   ${FOREIGN}
   return foreignAmong(KEYS, {'hash', 'string', 'zset'}) or failed
 end
 local entry = string.sub(checkpoint, #index - #'index' + 1)
-redis.call('HSET', index, 'sequence', sequence, 'base', sequence, 'entry', entry, 'writer', writer,
+call('HSET', index, 'sequence', sequence, 'base', sequence, 'entry', entry, 'writer', writer,
   'status', status, 'ttl', expires and ttl or '', 'summary', summary or '',
   'heard', string.format('%s%03d', clock[1], clock[2] / 1000), sequence, entry)
 if expires then
-  redis.call('PEXPIREAT', index, deadline)
-  if not isAwaited then redis.call('ZADD', expiring, deadline / 1000, member) end
-else redis.call('PERSIST', index) end
+  call('PEXPIREAT', index, deadline)
+  if not isAwaited then call('ZADD', expiring, deadline / 1000, member) end
+else call('PERSIST', index) end
 
 local run = string.sub(index, 1, -1 - #'index')
 if not stored then
-  redis.call('HSET', index, 'oldest', sequence)
+  call('HSET', index, 'oldest', sequence)
   local time, pipeline = clock[1] + clock[2] / 1000000, string.sub(runs, 1, -1 - #'runs')
-  for _, due in ipairs(redis.call('ZRANGEBYSCORE', expiring, '-inf', time, 'LIMIT', 0, 4)) do
-    local left = redis.call('PTTL', pipeline .. due .. ':index')
-    if left >= 0 then redis.call('ZADD', expiring, time + left / 1000, due)
-    else redis.call('ZREM', expiring, due) end
-    if left == -2 then redis.call('ZREM', runs, due) end
+  for _, due in ipairs(call('ZRANGEBYSCORE', expiring, '-inf', time, 'LIMIT', 0, 4)) do
+    local left = call('PTTL', pipeline .. due .. ':index')
+    if left >= 0 then call('ZADD', expiring, time + left / 1000, due)
+    else call('ZREM', expiring, due) end
+    if left == -2 then call('ZREM', runs, due) end
   end
 elseif sequence == base then
-  if last ~= entry then redis.call('UNLINK', run .. last) end
-  if written ~= text then redis.call('HSET', index, '+' .. sequence, 'closed') end
+  if last ~= entry then call('UNLINK', run .. last) end
+  if written ~= text then call('HSET', index, '+' .. sequence, 'closed') end
 else
-  if stored == number then redis.call('RPOP', run .. 'changes:' .. base) end
+  if stored == number then call('RPOP', run .. 'changes:' .. base) end
   if number > base + 1 then
-    redis.call('HSET', index, '>' .. base, sequence, '<' .. sequence, base)
+    call('HSET', index, '>' .. base, sequence, '<' .. sequence, base)
   end
   if deadline and latest[4] ~= ttl then
     for _, key in ipairs({run .. last, run .. 'changes:' .. base}) do
-      local left = redis.call('PTTL', key)
-      if left == -1 or left > tonumber(ttl) then redis.call('PEXPIREAT', key, deadline) end
+      local left = call('PTTL', key)
+      if left == -1 or left > tonumber(ttl) then call('PEXPIREAT', key, deadline) end
     end
   end
   if number % 8 == 0 or latest[1] ~= base then
-    local oldest = redis.call('HGET', index, 'oldest')
+    local oldest = call('HGET', index, 'oldest')
     for _ = 1, 16 do
-      local found = redis.call('HMGET', index, oldest, '>' .. oldest)
-      if not found[1] or redis.call('EXISTS', run .. found[1]) == 1 then break end
+      local found = call('HMGET', index, oldest, '>' .. oldest)
+      if not found[1] or call('EXISTS', run .. found[1]) == 1 then break end
       local following = found[2] or string.format('%.0f', oldest + 1)
-      redis.call('UNLINK', run .. 'changes:' .. oldest)
-      redis.call('HDEL', index, oldest, '+' .. oldest, '>' .. oldest, '<' .. following)
+      call('UNLINK', run .. 'changes:' .. oldest)
+      call('HDEL', index, oldest, '+' .. oldest, '>' .. oldest, '<' .. following)
       oldest = following
     end
-    redis.call('HSET', index, 'oldest', oldest)
+    call('HSET', index, 'oldest', oldest)
   end
 end
 return 'saved'
@@ -140,43 +141,44 @@ return 'saved'
  * the change itself, which is taken back where something else is not as it has to be.
  */
 export const CHANGE = makeScript(`
+local call, pcall = redis.call, redis.pcall
 local index, runs = unpack(KEYS)
 local sequence, writer, status, ttl, text, base, since, summary = unpack(ARGV)
 local run = string.sub(index, 1, -1 - #'index')
 local changes, mark = run .. 'changes:' .. base, '+' .. base
-local latest = redis.pcall('HMGET', index, 'sequence', 'writer', 'base', 'entry', 'ttl', mark)
+local latest = pcall('HMGET', index, 'sequence', 'writer', 'base', 'entry', 'ttl', mark)
 if latest.err or latest[2] ~= writer or latest[3] ~= base or latest[6] == 'closed' then
   return 'refused'
 end
 if latest[1] == sequence then
-  return redis.call('LINDEX', changes, -1) == text and 'saved' or 'refused'
+  return call('LINDEX', changes, -1) == text and 'saved' or 'refused'
 end
 if latest[1] ~= since or latest[5] ~= ttl then return 'refused' end
 
-local clock = redis.call('TIME')
+local clock = call('TIME')
 local deadline = ttl ~= '' and string.format('%.0f', clock[1] * 1000 + clock[2] / 1000 + ttl)
 local expires = deadline and status ~= 'paused'
-local pushed = redis.pcall('RPUSH', changes, text)
+local pushed = pcall('RPUSH', changes, text)
 if type(pushed) == 'table' then
   return string.find(pushed.err, 'WRONGTYPE') and 'refused' or pushed
 end
 local isFirst, whole = since == base, run .. latest[4]
 local isThere = isFirst == (pushed == 1)
-  and (expires and redis.call('PEXPIREAT', whole, deadline) or redis.call('EXISTS', whole)) == 1
-local placed = isThere and redis.pcall('ZADD', runs, string.format('%s.%06d', clock[1], clock[2]),
+  and (expires and call('PEXPIREAT', whole, deadline) or call('EXISTS', whole)) == 1
+local placed = isThere and pcall('ZADD', runs, string.format('%s.%06d', clock[1], clock[2]),
   string.sub(index, #runs - #'runs' + 1, -1 - #':index'))
 if type(placed) ~= 'number' then
-  redis.call('RPOP', changes)
+  call('RPOP', changes)
   return 'refused'
 end
-redis.call('HSET', index, 'sequence', sequence, 'status', status, 'ttl', expires and ttl or '',
+call('HSET', index, 'sequence', sequence, 'status', status, 'ttl', expires and ttl or '',
   'changed', summary or '', 'heard', string.format('%s%03d', clock[1], clock[2] / 1000))
-if isFirst then redis.call('HSET', index, mark, 'open') end
+if isFirst then call('HSET', index, mark, 'open') end
 if expires then
-  redis.call('PEXPIREAT', changes, deadline)
-  redis.call('PEXPIREAT', index, deadline)
+  call('PEXPIREAT', changes, deadline)
+  call('PEXPIREAT', index, deadline)
 elseif deadline then
-  for _, key in ipairs({whole, changes, index}) do redis.call('PERSIST', key) end
+  for _, key in ipairs({whole, changes, index}) do call('PERSIST', key) end
 end
 return 'saved'
 `);
