@@ -5,7 +5,6 @@
  */
 
 import type { CheckpointRecord, RunSummary } from "../pipeline/checkpointer.ts";
-import type { MaybePromise } from "../pipeline/definition.ts";
 import { summarize, type Summarized } from "../pipeline/record.ts";
 import { foldHistory, foldLatest } from "../pipeline/stored_chain.ts";
 import { chainsIn } from "./file_chains.ts";
@@ -59,7 +58,7 @@ export async function* historyIn(folder: RunFolder): AsyncIterable<CheckpointRec
 export function summaryIn(
   folder: RunFolder,
   clock: () => number,
-): MaybePromise<RunSummary | undefined> {
+): RunSummary | undefined | Promise<RunSummary | undefined> {
   const listing = listFolder(folder.path);
   for (const candidate of candidatesIn(listing)) {
     const timed = readTimedFile(folder, candidate);

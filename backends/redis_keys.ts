@@ -23,7 +23,6 @@
  * @module
  */
 
-import type { MaybePromise } from "../pipeline/definition.ts";
 import { encodeName } from "./redis_names.ts";
 
 /** The keys of a pipeline, and what keys of its runs begin with. */
@@ -78,7 +77,7 @@ export async function placeOfPipeline(
 }
 
 /** Tells where runs are kept: at once, but for the longest names. */
-export type PlaceOfRun = (pipelineName: string, runId: string) => MaybePromise<RunPlace>;
+export type PlaceOfRun = (pipelineName: string, runId: string) => RunPlace | Promise<RunPlace>;
 
 /** Knows where runs are kept; the one that was asked for last is asked for again by its next save. */
 export function makePlaces(prefix: string): PlaceOfRun {
@@ -95,7 +94,7 @@ function placeOfRun(
   prefix: string,
   pipelineName: string,
   runId: string,
-): MaybePromise<RunPlace> {
+): RunPlace | Promise<RunPlace> {
   const [pipeline, member] = [encodeName(pipelineName), encodeName(runId)];
   const raw = runKeys(prefix, pipelineName, runId);
   const isPlain = pipeline === pipelineName && member === runId;
