@@ -45,6 +45,11 @@ export interface RatioLimit extends Omit<TimeLimit, "mostMicroseconds"> {
   readonly floor: Work;
   /** At most so many times what the floor takes. */
   readonly mostTimes: number;
+  /**
+   * Whether the processors are kept awake, for what waits for another process. Not where it waits for
+   * a disk: what keeps them awake then puts off the disk's answer, by milliseconds. Default `false`.
+   */
+  readonly awake?: boolean;
 }
 
 /** Registers a benchmark with a limit in microseconds. */
@@ -70,10 +75,10 @@ export function benchRate({ least, ...limit }: RateLimit): void {
 }
 
 /** Registers a benchmark with a limit in times its floor. */
-export function benchRatio({ floor, mostTimes, ...limit }: RatioLimit): void {
+export function benchRatio({ floor, mostTimes, awake = false, ...limit }: RatioLimit): void {
   const { name, unit, work } = limit;
   Deno.bench(name, ONCE, async () => {
-    using _awake = keepAwake();
+    using _awake = awake ? keepAwake() : undefined;
     const [floors = [], times = []] = await inTurns([floor, work], limit);
     // Round by round: what disturbs the machine for a while then disturbs both.
     const ratio = median(times.map((time, round) => time / (floors[round] ?? NaN)));

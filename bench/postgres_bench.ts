@@ -2,11 +2,10 @@
 import pg from "npm:pg@8.23.1";
 import postgres from "npm:postgres@3.4.9";
 import { PostgresCheckpointer, type PostgresClient, postgresSchema } from "../backends/postgres.ts";
-import { runnerFor, type RunSql } from "../backends/postgres_client.ts";
-import { quote, quoteOrNull } from "../backends/postgres_quote.ts";
-import { toRow } from "../backends/postgres_row.ts";
+import { runnerFor } from "../backends/postgres_client.ts";
 import { findPostgres } from "../tests/servers/postgres.ts";
 import { whyNoPostgresDriver } from "../tests/servers/registry.ts";
+import { bareInsert } from "./bare_insert.ts";
 import { record } from "./bench_record.ts";
 import { benchRatio, benchTime } from "./measure.ts";
 
@@ -46,20 +45,6 @@ const DRIVERS: readonly Driver[] = [
 const noDenoDriver = await whyNoPostgresDriver();
 const drivers = DRIVERS.filter(({ name }) => name !== "@db/postgres" || noDenoDriver === undefined);
 
-/** The same row as a save's, in a table like ours, and no question asked about it. */
-async function bareInsert(run: RunSql, name: string, sequence: number): Promise<void> {
-  const row = await toRow(record(name, sequence), undefined);
-  await run(
-    `INSERT INTO bare (pipeline_name, run_id, sequence, node_id, state, completed_nodes, paused, ` +
-      `status, writer, saved_at, details) VALUES (${quote(row.pipeline)}, ${quote(row.run)}, ` +
-      `${row.sequence}, ${quote(row.node)}, ${quote(row.state)}, ${quote(row.completedNodes)}, ` +
-      `${row.paused}, ${quoteOrNull(row.status)}, ${quote(row.writer)}, ${
-        quoteOrNull(row.savedAt)
-      }, ${quote(row.details)}) ` +
-      `ON CONFLICT (pipeline_name, run_id, sequence) DO UPDATE SET state = EXCLUDED.state`,
-  );
-}
-
 await query(postgresSchema("bare"));
 
 const loader = new pg.Pool({ connectionString: dsn, max: 1 });
@@ -92,7 +77,7 @@ for (const { name, connect } of drivers) {
     rounds: 60,
     mostTimes: 1.25,
     async floor() {
-      for (let save = 0; save < SAVES; save++) await bareInsert(run, name, sequence++);
+      for (let save = 0; save < SAVES; save++) await bareInsert(run, record(name, sequence++));
     },
     work: saves,
   });
@@ -108,6 +93,7 @@ for (const { name, connect } of drivers) {
 
 benchRatio({
   name: "a load of the latest of 1,000 checkpoints among 1,000 other runs",
+  awake: true,
   unit: "load",
   units: LOADS,
   mostTimes: 1.5,

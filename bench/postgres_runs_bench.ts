@@ -1,7 +1,10 @@
 import pg from "npm:pg@8.23.1";
 import { PostgresCheckpointer, postgresSchema } from "../backends/postgres.ts";
+import { runnerFor } from "../backends/postgres_client.ts";
 import { append, definePipeline, END, send, unchecked } from "../mod.ts";
 import { findPostgres } from "../tests/servers/postgres.ts";
+import { bareInsert } from "./bare_insert.ts";
+import { record } from "./bench_record.ts";
 import { benchRate, benchRatio, benchTime } from "./measure.ts";
 
 const STEPS = 100;
@@ -13,21 +16,8 @@ function connect(max: number) {
   return new pg.Pool({ connectionString: dsn, max });
 }
 
-const floor = connect(1);
 await query(postgresSchema("bare"));
-let inserts = 0;
-
-/** A step's worth of the least that can be stored of it: one row, one commit. */
-async function bareInsert(): Promise<void> {
-  await floor.query(
-    `INSERT INTO bare (pipeline_name, run_id, sequence, node_id, state, completed_nodes, details) VALUES ` +
-      `('bare', 'run', ${inserts++}, 'add', '{"count":1,"text":"${
-        "x".repeat(300)
-      }"}', '["add"]', ` +
-      `'{"tasks":[{"node":"add","visit":1,"status":"pending"}]}') ` +
-      `ON CONFLICT (pipeline_name, run_id, sequence) DO UPDATE SET state = EXCLUDED.state`,
-  );
-}
+const runBare = runnerFor(connect(1));
 
 function cycle(client: pg.Pool, steps: number) {
   return definePipeline({
@@ -46,7 +36,8 @@ benchRatio({
   units: STEPS + 1,
   mostTimes: 1.2,
   async floor() {
-    for (let step = 0; step <= STEPS; step++) await bareInsert();
+    const runId = crypto.randomUUID();
+    for (let step = 0; step <= STEPS; step++) await bareInsert(runBare, record(runId, step));
   },
   async work() {
     await single.invoke({ count: 0, text: "x".repeat(300) });

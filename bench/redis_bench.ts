@@ -72,6 +72,7 @@ for (const { name, client, bareSave, bareLoad } of await drivers()) {
   };
   benchRatio({
     name: `a save through ${name}`,
+    awake: true,
     unit: "save",
     units: SAVES,
     mostTimes: 1.5,
@@ -88,6 +89,7 @@ for (const { name, client, bareSave, bareLoad } of await drivers()) {
   await bareSave(`bare:${name}`, recordToText(record(loaded, 999)), 0, name);
   benchRatio({
     name: `a load of the latest of 1,000 checkpoints through ${name}`,
+    awake: true,
     unit: "load",
     units: LOADS,
     mostTimes: 2,

@@ -42,6 +42,7 @@ for (const runs of ["bare:runs", "firefly:ckpt:cycle:runs"]) {
 const single = cycle(STEPS);
 benchRatio({
   name: "a step of a run on Redis",
+  awake: true,
   unit: "step",
   units: STEPS + 1,
   mostTimes: 1.2,
@@ -121,6 +122,7 @@ async function longRun(): Promise<{ readonly first: number; readonly last: numbe
 
 benchRatio({
   name: "the last tenth of 5,000 steps on Redis, against the first",
+  awake: true,
   unit: "step",
   units: 500,
   mostTimes: 1.2,
