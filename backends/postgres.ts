@@ -33,6 +33,7 @@ import { loadLatest } from "./postgres_load.ts";
 import { keyOf } from "./postgres_names.ts";
 import type { PostgresCheckpointerOptions } from "./postgres_options.ts";
 import { makePool, type Pool } from "./postgres_pool.ts";
+import { preparedSaves } from "./postgres_prepared.ts";
 import { sequenceOf, summaryOf, takeHistory } from "./postgres_records.ts";
 import { changeDetails, type StoredRow, toChangeRow, toRow } from "./postgres_row.ts";
 import {
@@ -116,7 +117,7 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
    */
   constructor(options: PostgresCheckpointerOptions) {
     const { url, client, tableName = "firefly_checkpoints" } = options;
-    const { poolSize = 3, retryForMs = 15_000, timeoutMs = 30_000 } = options;
+    const { poolSize = 3, retryForMs = 15_000, timeoutMs = 30_000, prepare = true } = options;
     requireOne("PostgresCheckpointer", options);
     checkTableName(tableName);
     refuseBelow(1, poolSize, "poolSize");
@@ -126,7 +127,11 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
     this.#retryForMs = retryForMs;
     this.#pool = url === undefined ? undefined : makePool(parseUrl(url), poolSize, timeoutMs);
     this.#run = this.#pool?.run ?? runnerWithin(timeoutMs, client);
-    this.#saveRow = batching(poolSize, { one: this.#saveOne, many: this.#saveMany });
+    const save = (sql: string) => this.#query(SAVE, sql);
+    const one = prepare
+      ? preparedSaves(save, tableName)
+      : async (row: StoredRow) => void await save(saveSql(tableName, row));
+    this.#saveRow = batching(poolSize, { one, many: this.#saveMany });
   }
 
   /**
@@ -168,10 +173,6 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
     const saved = await this.#query(SAVE, saveAgainSql(this.#tableName, row));
     if (saved.length === 0) throw new CheckpointConflictError(record);
   }
-
-  readonly #saveOne = async (row: StoredRow): Promise<void> => {
-    await this.#query(SAVE, saveSql(this.#tableName, row));
-  };
 
   readonly #saveMany = async (rows: readonly StoredRow[]): Promise<readonly StoredRow[]> => {
     try {

@@ -21,6 +21,12 @@ export type PostgresCheckpointerOptions =
      * Default 30,000.
      */
     readonly timeoutMs?: number;
+    /**
+     * Whether the server's sessions keep the statement that saves, planned (`PREPARE`). Default
+     * `true`. Turn it off for poolers that then keep a session for one client, as Amazon RDS Proxy
+     * does; PgBouncer does not.
+     */
+    readonly prepare?: boolean;
   }
   & (
     | {

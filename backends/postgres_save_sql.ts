@@ -5,7 +5,7 @@
  */
 
 import { quote, quoteOrNull } from "./postgres_quote.ts";
-import type { StoredRow } from "./postgres_row.ts";
+import type { StoredRow, Upon } from "./postgres_row.ts";
 import { COLUMNS, quoteName } from "./postgres_schema.ts";
 import { isRun, type RunKey } from "./postgres_sql.ts";
 
@@ -25,17 +25,60 @@ const WRITTEN = [...COLUMNS.keys()].filter((column) =>
  */
 export function saveSql(tableName: string, row: StoredRow): string {
   const table = quoteName(tableName);
-  const { sequence, upon, base = "NULL" } = row;
+  const { sequence, upon } = row;
   const run = `FROM ${table} WHERE ${isRun(row)}`;
   const stored = upon === undefined
     ? `CASE WHEN EXISTS (SELECT ${run} AND sequence > ${sequence}) THEN NULL ELSE ${sequence} END`
     : `(SELECT ${sequence} ${run} AND sequence = ${upon.sequence} AND ${WRITER} = ` +
       `${quote(upon.writer)}${isLatestBelow(run, upon.sequence, sequence)} FOR KEY SHARE)`;
-  return `INSERT INTO ${table} AS stored (${WRITTEN.join(", ")}) VALUES (` +
-    `${quote(row.pipeline)}, ${quote(row.run)}, ${stored}, ` +
-    `${quote(row.node)}, ${quote(row.state)}, ${quote(row.completedNodes)}, ${row.paused}, ` +
-    `${quoteOrNull(row.pauseReason)}, ${quoteOrNull(row.status)}, ${quote(row.writer)}, ` +
-    `${quoteOrNull(row.savedAt)}, ${quote(row.details)}, ${base})`;
+  return `INSERT INTO ${table} AS stored (${WRITTEN.join(", ")}) VALUES (${
+    literalsOf(row, stored).join(", ")
+  })`;
+}
+
+/** What a row's columns are to hold, in the order of `WRITTEN`. */
+function literalsOf(row: StoredRow, sequence: number | string): readonly unknown[] {
+  return [
+    quote(row.pipeline),
+    quote(row.run),
+    sequence,
+    quote(row.node),
+    quote(row.state),
+    quote(row.completedNodes),
+    row.paused,
+    quoteOrNull(row.pauseReason),
+    quoteOrNull(row.status),
+    quote(row.writer),
+    quoteOrNull(row.savedAt),
+    quote(row.details),
+    row.base ?? "NULL",
+  ];
+}
+
+/**
+ * Has a session keep, under a name, what {@linkcode saveSql} does with a checkpoint that is saved upon
+ * the one right before it.
+ */
+export function prepareSql(name: string, tableName: string): string {
+  const table = quoteName(tableName);
+  const parameters = [...WRITTEN, "upon_sequence", "upon_writer"];
+  const types = [...WRITTEN.map((column) => COLUMNS.get(column)), "integer", "text"];
+  const given = (parameter: string) => `$${parameters.indexOf(parameter) + 1}`;
+  const stored = `(SELECT ${given("sequence")} FROM ${table} WHERE ` +
+    `pipeline_name = ${given("pipeline_name")} AND run_id = ${given("run_id")} ` +
+    `AND sequence = ${given("upon_sequence")} AND ${WRITER} = ${
+      given("upon_writer")
+    } FOR KEY SHARE)`;
+  const values = WRITTEN.map((column) => column === "sequence" ? stored : given(column));
+  return `PREPARE ${quoteName(name)} (${types.join(", ")}) AS ` +
+    `INSERT INTO ${table} (${WRITTEN.join(", ")}) VALUES (${values.join(", ")})`;
+}
+
+/** Does what {@linkcode prepareSql} had a session keep. */
+export function executeSql(name: string, row: StoredRow & { readonly upon: Upon }): string {
+  const { sequence, upon } = row;
+  const given = [...literalsOf(row, sequence), upon.sequence, quote(upon.writer)];
+  return `EXECUTE ${quoteName(name)} (${given.join(", ")})`;
 }
 
 /** Where sequences have a gap, the primary key does not tell whether there is one in between. */
