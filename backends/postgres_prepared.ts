@@ -17,9 +17,10 @@ import { executeSql, prepareSql, saveSql } from "./postgres_save_sql.ts";
 
 /**
  * After so many saves the statement is prepared, and then twice anew under another name: what was
- * planned for a table of a few rows may read all of them, however many there are later.
+ * planned for a table of a few rows may read all of them, however many there are later. A table of
+ * 1,024 rows has more pages than a look into its index costs.
  */
-const PREPARED_AFTER: readonly number[] = [8, 64, 256];
+const PREPARED_AFTER: readonly number[] = [8, 128, 1_024];
 
 /** So often in a row a session may not know the statement before it is done without. */
 const MOST_MISSES = 8;
