@@ -6,12 +6,18 @@
  * @module
  */
 
-/** Ends with the process that began it, however that ended. */
-const BURN = "while kill -0 $PPID 2>/dev/null; do :; done";
+import { cpus } from "node:os";
 
-/** Keeps the processors awake until it is disposed of; does nothing where there is no `chrt`. */
+/** Ends with the process that began it, however that ended. */
+const BURN =
+  "while kill -0 $PPID 2>/dev/null; do n=0; while [ $n -lt 9999 ]; do n=$((n+1)); done; done";
+
+/**
+ * Keeps every processor awake until it is disposed of; does nothing where there is no `taskset`, or no
+ * `chrt`.
+ */
 export function keepAwake(): Disposable {
-  const burning = Array.from({ length: navigator.hardwareConcurrency }, burn);
+  const burning = cpus().map((_, processor) => burn(processor));
   return {
     [Symbol.dispose]() {
       for (const child of burning) child?.kill("SIGKILL");
@@ -20,9 +26,10 @@ export function keepAwake(): Disposable {
 }
 
 /** A process that runs when no other one wants to, and is put aside at once when one does. */
-function burn(): Deno.ChildProcess | undefined {
+function burn(processor: number): Deno.ChildProcess | undefined {
+  const args = ["-c", String(processor), "chrt", "--idle", "0", "sh", "-c", BURN];
   try {
-    return new Deno.Command("chrt", { args: ["--idle", "0", "sh", "-c", BURN] }).spawn();
+    return new Deno.Command("taskset", { args }).spawn();
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;

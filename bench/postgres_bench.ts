@@ -3,6 +3,7 @@ import pg from "npm:pg@8.23.1";
 import postgres from "npm:postgres@3.4.9";
 import { PostgresCheckpointer, type PostgresClient, postgresSchema } from "../backends/postgres.ts";
 import { runnerFor } from "../backends/postgres_client.ts";
+import { changeBetween } from "../pipeline/change.ts";
 import { findPostgres } from "../tests/servers/postgres.ts";
 import { whyNoPostgresDriver } from "../tests/servers/registry.ts";
 import { bareInsert } from "./bare_insert.ts";
@@ -66,10 +67,16 @@ for (const { name, connect } of drivers) {
   // Each on a connection of its own, as they are used: taking turns on one costs both.
   const run = runnerFor(await connect());
   const checkpointer = new PostgresCheckpointer({ client: await connect() });
-  let sequence = 0;
+  let last = record(name, 0);
+  await checkpointer.save(last);
   const saves = async () => {
-    for (let save = 0; save < SAVES; save++) await checkpointer.save(record(name, sequence++));
+    for (let save = 0; save < SAVES; save++) {
+      const next = record(name, last.sequence + 1);
+      await checkpointer.save(next, changeBetween(last, next));
+      last = next;
+    }
   };
+  let inserts = 0;
   benchRatio({
     name: `a save through ${name}`,
     unit: "save",
@@ -77,7 +84,7 @@ for (const { name, connect } of drivers) {
     rounds: 60,
     mostTimes: 1.25,
     async floor() {
-      for (let save = 0; save < SAVES; save++) await bareInsert(run, record(name, sequence++));
+      for (let save = 0; save < SAVES; save++) await bareInsert(run, record(name, inserts++));
     },
     work: saves,
   });
