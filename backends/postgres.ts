@@ -83,9 +83,9 @@ const SAVE = "save a checkpoint";
 
 /**
  * Keeps runs in a table, which is made on first use. Every save is one round trip and one commit,
- * every load one round trip, and another one where the latest checkpoint is a change: plain
- * statements without parameters or session state, which also work behind a pooler in transaction
- * mode.
+ * every load one round trip, and another one where the latest checkpoint is a change: statements
+ * without parameters, none of which needs the session of another, so that they also work behind a
+ * pooler in transaction mode.
  *
  * With a URL it needs `@db/postgres` (`deno add jsr:@db/postgres`), `--allow-net=HOST:PORT`, and
  * `--allow-env` where parts of the URL are left to `PG*`. A client may be of `@db/postgres`,
