@@ -31,6 +31,9 @@ const LONGEST_NAME = 40;
 /** SQLSTATE invalid_sql_statement_name. */
 const UNKNOWN_STATEMENT = "26000";
 
+/** Begins the statement's name; changes whenever the statement does, for sessions keep the old one. */
+const NAME = "firefly_save_1";
+
 /** Saves rows one by one, each as {@linkcode saveSql} does; its errors are those of that. */
 export function preparedSaves(
   run: RunSql,
@@ -69,7 +72,7 @@ export function preparedSaves(
     saves++;
     const isUsual = generation >= 0 && misses < MOST_MISSES && hasUsualUpon(row) &&
       tableName.length <= LONGEST_NAME;
-    const name = `firefly_save_1_${generation}_${tableName}`;
+    const name = `${NAME}_${generation}_${tableName}`;
     if (isUsual && await execute(name, row)) return;
     await run(saveSql(tableName, row));
   };
