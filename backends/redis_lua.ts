@@ -37,7 +37,7 @@ export const SAVE = makeScript(`
 local call, pcall = redis.call, redis.pcall
 local index, checkpoint, runs, rawRuns = unpack(KEYS)
 local sequence, writer, status, ttl, text, upon, summary, anew, rawMember = unpack(ARGV)
-local latest = pcall('HMGET', index, 'sequence', 'entry', 'writer', 'ttl', 'base')
+local latest = pcall('HMGET', index, 'sequence', 'entry', 'writer', 'ttl', 'base', 'status')
 local isAwaited, expiring = latest[1] and latest[4] ~= '', nil
 if not isAwaited then
   ${FOREIGN}
@@ -80,9 +80,12 @@ if failed then
   return foreignAmong(KEYS, {'hash', 'string', 'zset'}) or failed
 end
 local entry = string.sub(checkpoint, #index - #'index' + 1)
-call('HSET', index, 'sequence', sequence, 'base', sequence, 'entry', entry, 'writer', writer,
-  'status', status, 'ttl', expires and ttl or '', 'summary', summary or '',
-  'heard', string.format('%s%03d', clock[1], clock[2] / 1000), sequence, entry)
+local heard = string.format('%s%03d', clock[1], clock[2] / 1000)
+call('HSET', index, 'sequence', sequence, 'base', sequence, 'entry', entry, 'summary', summary or '',
+  'heard', heard, sequence, entry)
+if writer ~= latest[3] or status ~= latest[6] or not expires or ttl ~= latest[4] then
+  call('HSET', index, 'writer', writer, 'status', status, 'ttl', expires and ttl or '')
+end
 if expires then
   call('PEXPIREAT', index, deadline)
   if not isAwaited then call('ZADD', expiring, deadline / 1000, member) end
@@ -171,8 +174,11 @@ if type(placed) ~= 'number' then
   call('RPOP', changes)
   return 'refused'
 end
-call('HSET', index, 'sequence', sequence, 'status', status, 'ttl', expires and ttl or '',
-  'changed', summary or '', 'heard', string.format('%s%03d', clock[1], clock[2] / 1000))
+call('HSET', index, 'sequence', sequence, 'changed', summary or '',
+  'heard', string.format('%s%03d', clock[1], clock[2] / 1000))
+if not expires or status ~= 'running' then
+  call('HSET', index, 'status', status, 'ttl', expires and ttl or '')
+end
 if isFirst then call('HSET', index, mark, 'open') end
 if expires then
   call('PEXPIREAT', changes, deadline)

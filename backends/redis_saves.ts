@@ -47,7 +47,7 @@ export async function saveWhole(
   const entry = entryOf(record.sequence, typeof node === "string" ? node : await node);
   const writer = writerText(record.writer);
   const args = [String(record.sequence), writer, record.status, ttl, text];
-  const upon = change === undefined || change.since < 0 ? "" : writerText(change.sinceWriter);
+  const upon = uponText(change, record.writer, writer);
   const summary = summaryOf(record, text);
   const isPlain = keys.run === raw.run;
   if (summary !== "" || anew !== "" || !isPlain) args.push(upon, summary, anew, raw.member);
@@ -72,6 +72,16 @@ export async function saveChange(
   if (summary !== "") args.push(summary);
   const answer = await run(CHANGE, [keys.index, keys.runs], args);
   return textOf(answer) === "saved";
+}
+
+/** The writer of what a checkpoint is saved upon, as scripts know it; empty if that is unknown. */
+function uponText(
+  change: WholeCheckpoint["change"],
+  ownWriter: string,
+  own: string,
+): string {
+  if (change === undefined || change.since < 0) return "";
+  return change.sinceWriter === ownWriter ? own : writerText(change.sinceWriter);
 }
 
 /** A writer as scripts know it: as JSON, in which a lone surrogate differs from what stands for all. */

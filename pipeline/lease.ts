@@ -33,7 +33,7 @@ export async function keepingLease<T>(
     beating = undefined;
   };
   const timer = setInterval(() => {
-    if (recorder.isQuietFor(beatMs)) beating ??= beat();
+    if (recorder.isQuiet()) beating ??= beat();
   }, beatMs);
   try {
     return await work();

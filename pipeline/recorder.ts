@@ -61,8 +61,8 @@ export interface Recorder {
   save(checkpoint: Checkpoint): Promise<void>;
   /** Resolves when all checkpoints are stored; the errors are those of `save`. */
   settled(): Promise<void>;
-  /** Whether something was stored, and nothing since for so many milliseconds. */
-  isQuietFor(ms: number): boolean;
+  /** Whether something was stored, and nothing since it was last asked. */
+  isQuiet(): boolean;
   /** The run's latest checkpoint, whoever saved it. */
   latest(): Promise<CheckpointRecord | undefined>;
   /** Tells the store that the worker is alive; the conflict, if the run is another worker's. */
@@ -111,7 +111,7 @@ export function makeRecorder<State>(options: RecorderOptions<State>): Recorder {
   const queue = makeWriteQueue(durability, options.onFailure);
   const version = pipelineVersion === 1 ? undefined : pipelineVersion;
   let last = base?.stored ?? base?.record;
-  let storedAt = Infinity;
+  let [stored, seen] = [0, 0];
   // What a record of the Python framework holds is no encoded form: encode the state anew.
   let encoded: EncodedState = base === undefined || base.record.version === 0
     ? NO_STATE
@@ -123,15 +123,15 @@ export function makeRecorder<State>(options: RecorderOptions<State>): Recorder {
   const write = async (checkpoint: Checkpoint, state: JsonObject) => {
     const sequence = last === undefined ? 0 : last.sequence + 1;
     const record = makeRecord(common, sequence, checkpoint, state);
-    const started = onEvent === undefined ? 0 : performance.now();
+    const started = onEvent && performance.now();
     try {
       await patient(checkpointer.save(record, last && changeSince(last, record, base)));
     } catch (cause) {
       throw saveError(run, record, last, cause);
     }
     last = record;
-    storedAt = performance.now();
-    if (onEvent !== undefined) emit(onEvent, savedEvent(record, storedAt - started));
+    stored++;
+    if (started !== undefined) emit(onEvent, savedEvent(record, performance.now() - started));
     if (options.history === "latest") await forgetPast(options, record);
   };
 
@@ -149,7 +149,11 @@ export function makeRecorder<State>(options: RecorderOptions<State>): Recorder {
       return queue.add(() => write(checkpoint, json));
     },
     settled: () => queue.settled(),
-    isQuietFor: (ms) => performance.now() - storedAt >= ms,
+    isQuiet() {
+      const isQuiet = stored > 0 && stored === seen;
+      seen = stored;
+      return isQuiet;
+    },
     latest: () => answered(checkpointer.loadLatest(run.pipelineName, run.runId), options),
     async touch() {
       const isOurs = await checkpointer.touch?.(run.pipelineName, run.runId, writer);
