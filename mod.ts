@@ -36,26 +36,22 @@
 
 export { MemoryCheckpointer } from "./backends/memory.ts";
 export { applyChange } from "./pipeline/change.ts";
+export type {
+  CheckpointChange,
+  CheckpointRecord,
+  ForkRecord,
+  PendingEdge,
+  ResumeRecord,
+  RunStatus,
+  VisitAttempts,
+} from "./pipeline/checkpoint_record.ts";
 export {
-  type CheckpointChange,
   CheckpointConflictError,
   type Checkpointer,
-  type CheckpointRecord,
-  type ErrorRecord,
-  type FailureRecord,
-  type ForkRecord,
   type ListRunsOptions,
   type LoadedRecord,
-  type PauseDetails,
-  type PauseRecord,
-  type PendingEdge,
   RecordVersionError,
-  type ReentryRecord,
-  type ResumeRecord,
-  type RunStatus,
   type RunSummary,
-  type TaskRecord,
-  type VisitAttempts,
 } from "./pipeline/checkpointer.ts";
 export { StateSerializationError } from "./pipeline/codec.ts";
 export {
@@ -142,6 +138,14 @@ export {
 export { type EventStreamOptions, resultOf } from "./pipeline/stream.ts";
 export { SubPipelineError, type SubPipelinePause } from "./pipeline/run_inside.ts";
 export { subPipeline, type SubPipelineOptions, type UpdateValue } from "./pipeline/sub_pipeline.ts";
+export type {
+  ErrorRecord,
+  FailureRecord,
+  PauseDetails,
+  PauseRecord,
+  ReentryRecord,
+  TaskRecord,
+} from "./pipeline/task_record.ts";
 export type { Topology, TopologyEdge } from "./pipeline/topology.ts";
 export { MigrationError, PipelineVersionError } from "./pipeline/version_errors.ts";
 export type { Migration, Migrations } from "./pipeline/versions.ts";

@@ -6,11 +6,10 @@
 
 import { dirname, fromFileUrl, join } from "@std/path";
 import { makeChains } from "../pipeline/chain.ts";
+import type { CheckpointChange, CheckpointRecord } from "../pipeline/checkpoint_record.ts";
 import {
-  type CheckpointChange,
   CheckpointConflictError,
   type Checkpointer,
-  type CheckpointRecord,
   type ListRunsOptions,
   type LoadedRecord,
   RecordVersionError,

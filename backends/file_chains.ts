@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { CheckpointRecord } from "../pipeline/checkpointer.ts";
+import type { CheckpointRecord } from "../pipeline/checkpoint_record.ts";
 import type { StoredChange } from "../pipeline/stored_change.ts";
 import { childOf } from "./file_names.ts";
 import {

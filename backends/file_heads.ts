@@ -5,7 +5,8 @@
  * @module
  */
 
-import { CheckpointConflictError, type CheckpointRecord } from "../pipeline/checkpointer.ts";
+import type { CheckpointRecord } from "../pipeline/checkpoint_record.ts";
+import { CheckpointConflictError } from "../pipeline/checkpointer.ts";
 import { chainsIn, writerOf } from "./file_chains.ts";
 import { checkpointName, childOf, DRAFT, headName } from "./file_names.ts";
 import { headCandidate, readStored, type RunFolder } from "./file_stored.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { CheckpointRecord } from "../pipeline/checkpointer.ts";
+import type { CheckpointRecord } from "../pipeline/checkpoint_record.ts";
 import { headPath } from "./file_heads.ts";
 import { checkpointName, childOf, LEASE } from "./file_names.ts";
 import type { RunFolder } from "./file_stored.ts";

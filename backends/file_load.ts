@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { CheckpointRecord, RunSummary } from "../pipeline/checkpointer.ts";
+import type { CheckpointRecord } from "../pipeline/checkpoint_record.ts";
+import type { RunSummary } from "../pipeline/checkpointer.ts";
 import { summarize, type Summarized } from "../pipeline/record.ts";
 import { foldHistory, foldLatest } from "../pipeline/stored_chain.ts";
 import { chainsIn } from "./file_chains.ts";

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { CheckpointConflictError, type CheckpointRecord } from "../pipeline/checkpointer.ts";
+import type { CheckpointRecord } from "../pipeline/checkpoint_record.ts";
+import { CheckpointConflictError } from "../pipeline/checkpointer.ts";
 import { writerOf } from "./file_chains.ts";
 import {
   clearTheWay,

@@ -4,11 +4,8 @@
  * @module
  */
 
-import {
-  type CheckpointRecord,
-  RecordVersionError,
-  type RunStatus,
-} from "../pipeline/checkpointer.ts";
+import type { CheckpointRecord, RunStatus } from "../pipeline/checkpoint_record.ts";
+import { RecordVersionError } from "../pipeline/checkpointer.ts";
 import { fromStored } from "../pipeline/record.ts";
 import { isStoredChange, type StoredChange, writerMark } from "../pipeline/stored_change.ts";
 import { childOf, headName } from "./file_names.ts";

@@ -5,11 +5,10 @@
  * @module
  */
 
+import type { CheckpointChange, CheckpointRecord } from "../pipeline/checkpoint_record.ts";
 import {
-  type CheckpointChange,
   CheckpointConflictError,
   type Checkpointer,
-  type CheckpointRecord,
   type ListRunsOptions,
   type LoadedRecord,
   type RunSummary,

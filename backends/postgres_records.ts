@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { CheckpointRecord, LoadedRecord, RunSummary } from "../pipeline/checkpointer.ts";
+import type { CheckpointRecord } from "../pipeline/checkpoint_record.ts";
+import type { LoadedRecord, RunSummary } from "../pipeline/checkpointer.ts";
 import { fromStored, summarize } from "../pipeline/record.ts";
 import { foldHistory, foldLatest } from "../pipeline/stored_chain.ts";
 import { isStoredChange, type StoredChange, writerMark } from "../pipeline/stored_change.ts";

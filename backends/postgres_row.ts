@@ -6,7 +6,7 @@
  */
 
 import type { PlannedChange } from "../pipeline/chain.ts";
-import type { CheckpointChange, CheckpointRecord } from "../pipeline/checkpointer.ts";
+import type { CheckpointChange, CheckpointRecord } from "../pipeline/checkpoint_record.ts";
 import { toStored } from "../pipeline/record.ts";
 import type { StoredChange } from "../pipeline/stored_change.ts";
 import { keyOf } from "./postgres_names.ts";

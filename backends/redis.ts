@@ -5,11 +5,10 @@
  */
 
 import { makeChains } from "../pipeline/chain.ts";
+import type { CheckpointChange, CheckpointRecord } from "../pipeline/checkpoint_record.ts";
 import {
-  type CheckpointChange,
   CheckpointConflictError,
   type Checkpointer,
-  type CheckpointRecord,
   type ListRunsOptions,
   type LoadedRecord,
   type RunSummary,
@@ -26,7 +25,7 @@ import {
   type SendCommand,
 } from "./redis_client.ts";
 import { type OwnConnection, ownConnection } from "./redis_connection.ts";
-import { isPassing, reasonOf, RedisError } from "./redis_error.ts";
+import { RedisError } from "./redis_error.ts";
 import { makePlaces, placeOfPipeline, type PlaceOfRun, type RunPlace } from "./redis_keys.ts";
 import { listRuns } from "./redis_listing.ts";
 import { TOUCH } from "./redis_lua.ts";
@@ -37,20 +36,14 @@ import {
   type RedisCheckpointerOptions,
   THIRTY_DAYS,
 } from "./redis_options.ts";
+import { patientRuns, type RunFor } from "./redis_patience.ts";
 import { HISTORY, LATEST } from "./redis_read_lua.ts";
 import { historyOf, latestOf, toldLatest } from "./redis_records.ts";
 import { DELETE, TRIM } from "./redis_remove_lua.ts";
 import { saveChange, saveWhole, writerText } from "./redis_saves.ts";
-import {
-  isUnknownScript,
-  type RunScript,
-  runScript,
-  sendScript,
-  textOf,
-  textsOf,
-} from "./redis_script.ts";
+import { type RunScript, runScript, textOf, textsOf } from "./redis_script.ts";
 import { parseUrl } from "./redis_url.ts";
-import { makeWatch, retrying, tryAgain } from "./retry.ts";
+import { makeWatch } from "./retry.ts";
 import { makeUnderWay } from "./under_way.ts";
 
 export { RedisError };
@@ -99,7 +92,7 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
   readonly #placeOf: PlaceOfRun;
   /** In milliseconds, as the scripts take it. */
   readonly #ttl: string;
-  readonly #retryForMs: number;
+  readonly #run: RunFor;
   readonly #chains = makeChains(CHAINS);
   readonly #underWay = makeUnderWay();
   #isDisposed = false;
@@ -121,7 +114,6 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
     this.#ttl = millisecondsOf(ttlSeconds);
     this.#keyPrefix = keyPrefix;
     this.#placeOf = makePlaces(keyPrefix);
-    this.#retryForMs = retryForMs;
     if (url === undefined) {
       const { send, isCluster } = connectionOf(client);
       checkKeyPrefix(keyPrefix, isCluster);
@@ -132,6 +124,7 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
       this.#own = ownConnection(parseUrl(url), timeoutMs);
       this.#send = this.#own.send;
     }
+    this.#run = patientRuns({ send: this.#send, retryForMs, isOver: () => this.#isDisposed });
   }
 
   /**
@@ -264,39 +257,12 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
       const message = `Cannot ${what}: this RedisCheckpointer was disposed of`;
       return Promise.reject(new TypeError(message));
     }
-    return this.#underWay.add(work((...call) => this.#run(what, call)));
+    return this.#underWay.add(work((...script) => this.#run(what, ...script)));
   }
 
   /** Runs each script as a call of its own: a caller may leave off after any of them. */
   #calling(what: string): RunScript {
     return (...call) => this.#call(what, (run) => run(...call));
-  }
-
-  /** Runs a script, again after failures that pass; what fails for good says what was wanted. */
-  async #run(what: string, call: Parameters<RunScript>): Promise<unknown> {
-    const deadline = performance.now() + this.#retryForMs;
-    try {
-      return await sendScript(this.#send, ...call);
-    } catch (error) {
-      return await this.#runAgain(what, call, error, deadline);
-    }
-  }
-
-  async #runAgain(
-    what: string,
-    call: Parameters<RunScript>,
-    error: unknown,
-    deadline: number,
-  ): Promise<unknown> {
-    const run = () => runScript(this.#send, ...call);
-    const isWorthIt = (error: unknown) => !this.#isDisposed && isPassing(error);
-    try {
-      if (isUnknownScript(error)) return await retrying(this.#retryForMs, isWorthIt, run);
-      return await tryAgain(error, { deadline, isPassing: isWorthIt }, run);
-    } catch (cause) {
-      if (cause instanceof RedisError || cause instanceof TypeError) throw cause;
-      throw new RedisError(`Cannot ${what} in Redis: ${reasonOf(cause)}`, { cause });
-    }
   }
 }
 

@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { RunStatus, RunSummary } from "../pipeline/checkpointer.ts";
+import type { RunStatus } from "../pipeline/checkpoint_record.ts";
+import type { RunSummary } from "../pipeline/checkpointer.ts";
 import { summarize } from "../pipeline/record.ts";
 import { makeNewerRuns, type NewerRuns } from "../pipeline/newer_runs.ts";
 import type { PipelineKeys, PipelinePlace } from "./redis_keys.ts";

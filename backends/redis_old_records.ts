@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { CheckpointRecord } from "../pipeline/checkpointer.ts";
+import type { CheckpointRecord } from "../pipeline/checkpoint_record.ts";
 import { recordFromText, recordToText } from "../pipeline/record.ts";
 import type { PipelineKeys, RunPlace } from "./redis_keys.ts";
 import { encodeName, entryOf } from "./redis_names.ts";

@@ -4,11 +4,8 @@
  * @module
  */
 
-import {
-  type CheckpointRecord,
-  type LoadedRecord,
-  RecordVersionError,
-} from "../pipeline/checkpointer.ts";
+import type { CheckpointRecord } from "../pipeline/checkpoint_record.ts";
+import { type LoadedRecord, RecordVersionError } from "../pipeline/checkpointer.ts";
 import { recordFromText } from "../pipeline/record.ts";
 import { foldHistory, foldLatest } from "../pipeline/stored_chain.ts";
 import { isStoredChange, type StoredChange } from "../pipeline/stored_change.ts";

@@ -5,7 +5,7 @@
  */
 
 import type { PlannedChange } from "../pipeline/chain.ts";
-import type { CheckpointChange, CheckpointRecord } from "../pipeline/checkpointer.ts";
+import type { CheckpointChange, CheckpointRecord } from "../pipeline/checkpoint_record.ts";
 import type { RunPlace } from "./redis_keys.ts";
 import { CHANGE, SAVE } from "./redis_lua.ts";
 import { encodeName, entryOf } from "./redis_names.ts";

@@ -5,7 +5,8 @@
  * @module
  */
 
-import type { CheckpointRecord, RunSummary } from "../pipeline/checkpointer.ts";
+import type { CheckpointRecord } from "../pipeline/checkpoint_record.ts";
+import type { RunSummary } from "../pipeline/checkpointer.ts";
 import { recordFromText, recordToText, summarize } from "../pipeline/record.ts";
 import { foldLatest } from "../pipeline/stored_chain.ts";
 import { changesOf, idleMsOf } from "./redis_records.ts";

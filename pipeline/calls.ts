@@ -4,12 +4,8 @@
  * @module
  */
 
-import {
-  CheckpointConflictError,
-  type Checkpointer,
-  type CheckpointRecord,
-  type ResumeRecord,
-} from "./checkpointer.ts";
+import type { CheckpointRecord, ResumeRecord } from "./checkpoint_record.ts";
+import { CheckpointConflictError, type Checkpointer } from "./checkpointer.ts";
 import { acceptAnswer } from "./approval.ts";
 import type { Call, Caller } from "./caller.ts";
 import { makeRun } from "./make_run.ts";

@@ -6,7 +6,8 @@
 
 import type { Caller } from "./caller.ts";
 import { makeRun } from "./make_run.ts";
-import { CheckpointConflictError, type Checkpointer, type RunStatus } from "./checkpointer.ts";
+import type { RunStatus } from "./checkpoint_record.ts";
+import { CheckpointConflictError, type Checkpointer } from "./checkpointer.ts";
 import type { RunName } from "./errors.ts";
 import { loadRun } from "./load.ts";
 import { CANCEL_NODE_ID } from "./planned_node.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { CheckpointChange, CheckpointRecord } from "./checkpointer.ts";
+import type { CheckpointChange, CheckpointRecord } from "./checkpoint_record.ts";
 import { type StoredChange, toStoredChange } from "./stored_change.ts";
 
 /** A record whose text is no longer than this is always whole. */

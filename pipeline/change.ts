@@ -4,12 +4,13 @@
  * @module
  */
 
-import type { CheckpointChange, CheckpointRecord, TaskRecord } from "./checkpointer.ts";
+import type { CheckpointChange, CheckpointRecord } from "./checkpoint_record.ts";
 import { type Fields, ownField, setField } from "./fields.ts";
 import { startsWith } from "./grown_list.ts";
 import { isList, type Json, type JsonObject } from "./json.ts";
 import { type CheckpointHead, startFold } from "./record_fold.ts";
 import { changedBetween } from "./task_list.ts";
+import type { TaskRecord } from "./task_record.ts";
 
 /**
  * What `next` changes against `previous`. Unchanged values must be the very same values, as they

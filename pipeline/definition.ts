@@ -5,10 +5,10 @@
  * @module
  */
 
-import type { FailureRecord } from "./checkpointer.ts";
 import type { PendingPause } from "./errors.ts";
 import type { Pause, PauseAnswer, Rejection } from "./pause.ts";
 import type { StandardSchema } from "./schema.ts";
+import type { FailureRecord } from "./task_record.ts";
 import type { Migrations } from "./versions.ts";
 
 /** Where an edge leads when nothing follows. */

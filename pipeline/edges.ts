@@ -4,11 +4,12 @@
  * @module
  */
 
-import type { FailureRecord, PendingEdge } from "./checkpointer.ts";
+import type { PendingEdge } from "./checkpoint_record.ts";
 import { decode } from "./codec.ts";
 import { type EdgeContext, END, isSend, type Send } from "./definition.ts";
 import { quoted } from "./errors.ts";
 import type { Json, JsonObject } from "./json.ts";
+import type { FailureRecord } from "./task_record.ts";
 
 /** A task that an edge asks for. */
 export interface Target {

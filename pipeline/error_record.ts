@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ErrorRecord } from "./checkpointer.ts";
+import type { ErrorRecord } from "./task_record.ts";
 
 /** A thrown value as plain data, for records and traces. */
 export function errorRecord(error: unknown): ErrorRecord {

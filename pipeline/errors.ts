@@ -5,7 +5,8 @@
  * @module
  */
 
-import type { PauseRecord, RunStatus } from "./checkpointer.ts";
+import type { RunStatus } from "./checkpoint_record.ts";
+import type { PauseRecord } from "./task_record.ts";
 
 /** A run, named for an error. */
 export interface RunName {

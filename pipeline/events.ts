@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { RunStatus } from "./checkpointer.ts";
+import type { RunStatus } from "./checkpoint_record.ts";
 import type { AroundNode } from "./definition.ts";
 import type { RunResult } from "./result.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { PendingEdge } from "./checkpointer.ts";
+import type { PendingEdge } from "./checkpoint_record.ts";
 import { fold, foldAll, FoldError } from "./fold.ts";
 import { freezeState } from "./freeze.ts";
 import type { Outcome } from "./outcome.ts";

@@ -6,11 +6,8 @@
 
 import type { Call, Caller } from "./caller.ts";
 import { goOn, type ResumeRequest } from "./calls.ts";
-import {
-  CheckpointConflictError,
-  type Checkpointer,
-  type CheckpointRecord,
-} from "./checkpointer.ts";
+import type { CheckpointRecord } from "./checkpoint_record.ts";
+import { CheckpointConflictError, type Checkpointer } from "./checkpointer.ts";
 import { label, RunExistsError, type RunName, RunNotFoundError } from "./errors.ts";
 import type { RunResult } from "./result.ts";
 

@@ -6,17 +6,16 @@
 
 import type {
   CheckpointRecord,
-  FailureRecord,
   ForkRecord,
   ResumeRecord,
   RunStatus,
-  TaskRecord,
   VisitAttempts,
-} from "./checkpointer.ts";
+} from "./checkpoint_record.ts";
 import { decode } from "./codec.ts";
 import type { PendingPause } from "./errors.ts";
 import { restoreState } from "./restore.ts";
 import { pausesOf } from "./run.ts";
+import type { FailureRecord, TaskRecord } from "./task_record.ts";
 
 /** A task of a step, as the history shows it. */
 export interface HistoryTask extends Pick<TaskRecord, "node" | "visit" | "status" | "attempt"> {

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { CheckpointConflictError, type PendingEdge, type RunStatus } from "./checkpointer.ts";
+import type { PendingEdge, RunStatus } from "./checkpoint_record.ts";
+import { CheckpointConflictError } from "./checkpointer.ts";
 import { StateSerializationError } from "./codec.ts";
 import type { MaybePromise } from "./definition.ts";
 import { type AcceptSend, nextTargets, RouteError, type Target } from "./edges.ts";

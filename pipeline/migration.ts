@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type CheckpointRecord, RECORD_VERSION, type TaskRecord } from "./checkpointer.ts";
+import { type CheckpointRecord, RECORD_VERSION } from "./checkpoint_record.ts";
 import { copyData } from "./copy.ts";
 import { encodeFields } from "./encoded_state.ts";
 import { label, quoted } from "./errors.ts";
@@ -12,6 +12,7 @@ import type { JsonObject } from "./json.ts";
 import type { Plan } from "./plan.ts";
 import { decodeState } from "./restore.ts";
 import { issueList } from "./schema.ts";
+import type { TaskRecord } from "./task_record.ts";
 import { MigrationError, PipelineVersionError } from "./version_errors.ts";
 
 /**

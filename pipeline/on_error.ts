@@ -4,10 +4,11 @@
  * @module
  */
 
-import type { FailureRecord, PendingEdge } from "./checkpointer.ts";
+import type { PendingEdge } from "./checkpoint_record.ts";
 import { RouteError, type Target } from "./edges.ts";
 import type { MaybePromise } from "./definition.ts";
 import type { Plan } from "./plan.ts";
+import type { FailureRecord } from "./task_record.ts";
 
 /** Whether a visit failed, so that its node's `onError` follows in the place of its edge. */
 export function isFailed({ error }: PendingEdge): boolean {

@@ -4,13 +4,13 @@
  * @module
  */
 
-import type { ErrorRecord, PauseDetails } from "./checkpointer.ts";
 import { encode } from "./codec.ts";
 import { encodeFields, encodingFor } from "./encoded_state.ts";
 import { label, quoted } from "./errors.ts";
 import type { JsonObject } from "./json.ts";
 import { isPause, isRejection, type Pause } from "./pause.ts";
 import type { Plan } from "./plan.ts";
+import type { ErrorRecord, PauseDetails } from "./task_record.ts";
 
 /** What came of a task. */
 export type Outcome =

@@ -13,7 +13,8 @@ import type {
   ResumeOptions,
   StreamRequest,
 } from "./call_options.ts";
-import type { Checkpointer, ListRunsOptions, RunStatus, RunSummary } from "./checkpointer.ts";
+import type { RunStatus } from "./checkpoint_record.ts";
+import type { Checkpointer, ListRunsOptions, RunSummary } from "./checkpointer.ts";
 import type { Durability } from "./durability.ts";
 import type { PendingPause } from "./errors.ts";
 import type { EventHandler, RunEvent, RunObserver } from "./events.ts";

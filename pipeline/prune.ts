@@ -6,12 +6,8 @@
 
 import type { Call, Caller } from "./caller.ts";
 import { makeRun } from "./make_run.ts";
-import {
-  CheckpointConflictError,
-  type Checkpointer,
-  type RunStatus,
-  type RunSummary,
-} from "./checkpointer.ts";
+import type { RunStatus } from "./checkpoint_record.ts";
+import { CheckpointConflictError, type Checkpointer, type RunSummary } from "./checkpointer.ts";
 import { deleteRun } from "./delete.ts";
 import { quoted } from "./errors.ts";
 import { checkRange, PRUNE_NODE_ID } from "./planned_node.ts";

@@ -7,13 +7,11 @@
 
 import {
   type CheckpointRecord,
-  type LoadedRecord,
   type PendingEdge,
   RECORD_VERSION,
-  RecordVersionError,
   type RunStatus,
-  type RunSummary,
-} from "./checkpointer.ts";
+} from "./checkpoint_record.ts";
+import { type LoadedRecord, RecordVersionError, type RunSummary } from "./checkpointer.ts";
 import type { JsonObject } from "./json.ts";
 
 /** The stored form of a record; what is empty is left out. */

@@ -4,9 +4,10 @@
  * @module
  */
 
-import type { CheckpointRecord, TaskRecord } from "./checkpointer.ts";
+import type { CheckpointRecord } from "./checkpoint_record.ts";
 import { isList, type Json, type JsonObject } from "./json.ts";
 import { withoutOutcome } from "./task_list.ts";
+import type { TaskRecord } from "./task_record.ts";
 
 /** A record without the parts that grow: what a store keeps whole beside a change. */
 export type CheckpointHead = Omit<CheckpointRecord, "state" | "completedNodes" | "tasks">;

@@ -7,11 +7,10 @@
 import { changeBetween } from "./change.ts";
 import {
   type CheckpointChange,
-  CheckpointConflictError,
-  type Checkpointer,
   type CheckpointRecord,
   RECORD_VERSION,
-} from "./checkpointer.ts";
+} from "./checkpoint_record.ts";
+import { CheckpointConflictError, type Checkpointer } from "./checkpointer.ts";
 import { type Durability, makeWriteQueue } from "./durability.ts";
 import { type EncodedState, encodeState, encodingFor, NO_STATE } from "./encoded_state.ts";
 import { CheckpointSaveError, label, type RunName } from "./errors.ts";

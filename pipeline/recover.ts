@@ -8,12 +8,8 @@ import type { Call, Caller } from "./caller.ts";
 import { goOn } from "./calls.ts";
 import { makeRun } from "./make_run.ts";
 import { working } from "./working.ts";
-import {
-  CheckpointConflictError,
-  type Checkpointer,
-  type CheckpointRecord,
-  type RunSummary,
-} from "./checkpointer.ts";
+import type { CheckpointRecord } from "./checkpoint_record.ts";
+import { CheckpointConflictError, type Checkpointer, type RunSummary } from "./checkpointer.ts";
 import { RecoveryLimitError, RunNotFoundError } from "./errors.ts";
 import { isAlive } from "./lease.ts";
 import { findRun } from "./load.ts";

@@ -5,13 +5,14 @@
  * @module
  */
 
-import type { PendingEdge, ReentryRecord } from "./checkpointer.ts";
+import type { PendingEdge } from "./checkpoint_record.ts";
 import { decode } from "./codec.ts";
 import type { PauseAnswer } from "./pause.ts";
 import { pauseId } from "./record.ts";
 import { pendingPause, type Step } from "./run.ts";
 import type { Task } from "./task.ts";
 import { setTask, withoutOutcome } from "./task_list.ts";
+import type { ReentryRecord } from "./task_record.ts";
 
 /** What was said to a pause. */
 export type Said = Omit<ReentryRecord, "entry" | "pause">;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { CheckpointRecord, PendingEdge, TaskRecord } from "./checkpointer.ts";
+import type { CheckpointRecord, PendingEdge } from "./checkpoint_record.ts";
 import { decode, propertyPath } from "./codec.ts";
 import {
   PauseExpiredError,
@@ -19,6 +19,7 @@ import type { Outcome } from "./outcome.ts";
 import type { Plan } from "./plan.ts";
 import { pausesOf, type Step } from "./run.ts";
 import type { Task } from "./task.ts";
+import type { TaskRecord } from "./task_record.ts";
 
 /** Which pauses a call approves. */
 export interface Approval {

@@ -6,12 +6,10 @@
 
 import type {
   CheckpointRecord,
-  PauseRecord,
   PendingEdge,
   RunStatus,
-  TaskRecord,
   VisitAttempts,
-} from "./checkpointer.ts";
+} from "./checkpoint_record.ts";
 import { decode } from "./codec.ts";
 import type { Target } from "./edges.ts";
 import { encodeFields } from "./encoded_state.ts";
@@ -24,6 +22,7 @@ import type { RunResult, TaskFailure } from "./result.ts";
 import type { FailedAttempt } from "./retry.ts";
 import { listTasks, setTask, type TaskList, withoutOutcome } from "./task_list.ts";
 import type { Task, TaskRunner } from "./task.ts";
+import type { PauseRecord, TaskRecord } from "./task_record.ts";
 
 /** A run that is being worked on. Only the loop changes it. */
 export interface Run<State extends object> {

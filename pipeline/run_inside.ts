@@ -7,7 +7,8 @@
 import { answerSchema, rejectPause } from "./approval.ts";
 import type { Call, Caller } from "./caller.ts";
 import { goOn, startRun } from "./calls.ts";
-import type { Checkpointer, CheckpointRecord, LoadedRecord } from "./checkpointer.ts";
+import type { CheckpointRecord } from "./checkpoint_record.ts";
+import type { Checkpointer, LoadedRecord } from "./checkpointer.ts";
 import type { MaybePromise, NodeContext } from "./definition.ts";
 import { label, type PendingPause, RunError, RunExistsError, type RunName } from "./errors.ts";
 import type { Host } from "./host.ts";

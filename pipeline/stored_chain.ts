@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { CheckpointRecord } from "./checkpointer.ts";
+import type { CheckpointRecord } from "./checkpoint_record.ts";
 import { type Fold, startFold } from "./record_fold.ts";
 import { effectOf, savedAtOf, type StoredChange, writerMark } from "./stored_change.ts";
 

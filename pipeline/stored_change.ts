@@ -5,9 +5,10 @@
  * @module
  */
 
-import type { CheckpointChange, CheckpointRecord, TaskRecord } from "./checkpointer.ts";
+import type { CheckpointChange, CheckpointRecord } from "./checkpoint_record.ts";
 import type { FoldableChange, TaskOutcomeRecord } from "./record_fold.ts";
 import type { Json, JsonObject } from "./json.ts";
+import type { TaskRecord } from "./task_record.ts";
 
 /**
  * The stored form of a change; what is empty, or as it mostly is, is left out. Pipeline, run,

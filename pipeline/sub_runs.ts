@@ -4,12 +4,14 @@
  * @module
  */
 
-import type { Checkpointer, CheckpointRecord, TaskRecord } from "./checkpointer.ts";
+import type { CheckpointRecord } from "./checkpoint_record.ts";
+import type { Checkpointer } from "./checkpointer.ts";
 import type { RunName } from "./errors.ts";
 import type { Plan } from "./plan.ts";
 import { restoreVisits } from "./restore.ts";
 import type { Run } from "./run.ts";
 import { escapeName, taskIdPrefix } from "./task_id.ts";
+import type { TaskRecord } from "./task_record.ts";
 
 /** The runs that the tasks of one node hold, by the ids of the tasks. */
 export interface SubRuns {

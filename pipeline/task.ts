@@ -5,7 +5,6 @@
  */
 
 import { attemptsOf, callNode, firstAttempt, type NoteRetry } from "./attempt.ts";
-import type { FailureRecord, ReentryRecord } from "./checkpointer.ts";
 import type { AroundNode, MaybePromise, RetryOptions } from "./definition.ts";
 import { errorRecord } from "./error_record.ts";
 import { label } from "./errors.ts";
@@ -20,6 +19,7 @@ import type { Plan } from "./plan.ts";
 import type { PlannedNode } from "./planned_node.ts";
 import type { FailedAttempt } from "./retry.ts";
 import { fold } from "./fold.ts";
+import type { FailureRecord, ReentryRecord } from "./task_record.ts";
 
 /** A task of a step. */
 export interface Task {

@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { TaskRecord } from "./checkpointer.ts";
+import type { TaskRecord } from "./task_record.ts";
 
 /** The stored form of a step's tasks. */
 export interface TaskList {

@@ -10,12 +10,15 @@ const ROOT = fromFileUrl(new URL("../", import.meta.url));
 const CORE_IMPORTS: Readonly<Record<string, readonly string[]>> = {
   "pipeline/json.ts": [],
   "pipeline/schema.ts": [],
-  "pipeline/checkpointer.ts": ["pipeline/json.ts"],
+  "pipeline/task_record.ts": ["pipeline/json.ts"],
+  "pipeline/checkpoint_record.ts": ["pipeline/json.ts", "pipeline/task_record.ts"],
+  "pipeline/checkpointer.ts": ["pipeline/checkpoint_record.ts", "pipeline/task_record.ts"],
   "pipeline/codec.ts": ["pipeline/json.ts", "pipeline/codec/"],
 };
 
 /** What any backend may import of the core. */
 const PROTOCOL = [
+  "pipeline/checkpoint_record.ts",
   "pipeline/checkpointer.ts",
   "pipeline/record.ts",
   "pipeline/chain.ts",

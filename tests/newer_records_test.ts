@@ -7,7 +7,7 @@ import {
   RecordVersionError,
   unchecked,
 } from "../mod.ts";
-import { RECORD_VERSION } from "../pipeline/checkpointer.ts";
+import { RECORD_VERSION } from "../pipeline/checkpoint_record.ts";
 import { onEveryBackend } from "./every_backend.ts";
 import { expectStatus } from "./engine_probes.ts";
 import { following, makeRecord } from "./suite/samples.ts";

@@ -5,7 +5,7 @@
  */
 
 import type { CheckpointRecord, Json, JsonObject, RunStatus } from "../../mod.ts";
-import { RECORD_VERSION } from "../../pipeline/checkpointer.ts";
+import { RECORD_VERSION } from "../../pipeline/checkpoint_record.ts";
 
 /** All that a run can be doing. */
 export const STATUSES: readonly RunStatus[] = [
