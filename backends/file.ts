@@ -182,10 +182,12 @@ export class FileCheckpointer implements Checkpointer {
     let now: number | undefined;
     const clock = () => now ??= clockOf(this.#root);
     for (const name of listFolders(parent)) {
-      await takeTurn();
+      const turn = takeTurn();
+      if (turn !== undefined) await turn;
       const path = childOf(parent, name);
       const run = { path, pipelineName, runId: nameOf(name), warn: this.#warn };
-      const summary = await newer.passOver(() => summaryIn(run, clock));
+      const told = newer.passOver(() => summaryIn(run, clock));
+      const summary = told instanceof Promise ? await told : told;
       if (summary === undefined) continue;
       if (status === undefined || summary.status === status) summaries.push(summary);
     }

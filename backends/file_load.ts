@@ -66,8 +66,7 @@ export function summaryIn(
     if (timed === undefined) continue;
     const summary = summaryOf(folder, timed.file);
     if (summary === undefined) break;
-    const idleMs = idleMsSince(timed.writtenAt, folder, clock(), listing.hasLease);
-    return summarize({ ...summary, idleMs });
+    return summarize(summary, idleMsSince(timed.writtenAt, folder, clock(), listing.hasLease));
   }
   return foldedSummaryIn(folder, clock);
 }
@@ -79,7 +78,7 @@ async function foldedSummaryIn(
 ): Promise<RunSummary | undefined> {
   const latest = await latestIn(folder);
   if (latest === undefined) return undefined;
-  return summarize({ ...latest, idleMs: await idleMsOf(folder, latest, clock()) });
+  return summarize(latest, await idleMsOf(folder, latest, clock()));
 }
 
 /** What a file tells of the run whose latest one it is, if that is enough. */

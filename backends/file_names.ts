@@ -12,6 +12,9 @@ const LONGEST = 200;
 
 const HEAD = ".head-";
 
+/** How the name of a checkpoint's file looks. */
+const CHECKPOINT = /^\d{6,16}_.*\.json$/s;
+
 /** A file in the folder of a run that is written anew whenever its worker is heard of. */
 export const LEASE = ".lease";
 
@@ -73,8 +76,7 @@ export function headName(sequence: number): string {
 
 /** The sequence in a checkpoint's file name, `undefined` if it is none. */
 export function sequenceOf(fileName: string): number | undefined {
-  const digits = /^(\d{6,16})_.*\.json$/s.exec(fileName)?.[1];
-  return digits === undefined ? undefined : Number(digits);
+  return CHECKPOINT.test(fileName) ? Number(fileName.slice(0, fileName.indexOf("_"))) : undefined;
 }
 
 /** The name whose folder this is, `undefined` where the folder's name does not tell. */

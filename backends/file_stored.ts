@@ -104,8 +104,8 @@ function parseStored(
     refuseSequence(candidate, record.sequence, path);
     refuseAlien(folder, record, path);
     // The Python framework's records do not tell when they were saved.
-    const savedAt = record.savedAt === "" ? modifiedAt(path) : record.savedAt;
-    return { ...candidate, whole: { ...record, savedAt } };
+    const whole = record.savedAt === "" ? { ...record, savedAt: modifiedAt(path) } : record;
+    return { ...candidate, whole };
   } catch (cause) {
     if (cause instanceof RecordVersionError) throw cause;
     folder.warn(path, cause);

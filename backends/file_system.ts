@@ -52,7 +52,7 @@ export function listFolder(folder: string): FolderListing {
 
 /** The names of the folders in a folder; hidden ones are left out. */
 export function listFolders(parent: string): string[] {
-  return entriesOf(parent)
+  return Array.from(entriesOf(parent))
     .filter(({ name, isDirectory }) => isDirectory && !name.startsWith("."))
     .map(({ name }) => name);
 }
@@ -110,13 +110,14 @@ export function readTimed(path: string): TimedText | undefined {
     using file = Deno.openSync(path);
     const { size, mtime } = file.statSync();
     const bytes = new Uint8Array(size);
-    let read = 0;
+    let read = file.readSync(bytes) ?? 0;
     while (read < size) {
       const count = file.readSync(bytes.subarray(read));
       if (count === null) break;
       read += count;
     }
-    return { text: decoder.decode(bytes.subarray(0, read)), writtenAt: mtime?.getTime() };
+    const found = read === size ? bytes : bytes.subarray(0, read);
+    return { text: decoder.decode(found), writtenAt: mtime?.getTime() };
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw new Error(`Cannot read ${path}: ${reasonOf(error)}`, { cause: error });
@@ -137,13 +138,21 @@ export function makeTurns(): () => Promise<void> | undefined {
   let began = performance.now();
   return () => {
     if (performance.now() - began < LONGEST_TURN_MS) return undefined;
-    return new Promise((resolve) =>
-      setTimeout(() => {
-        began = performance.now();
-        resolve();
-      }, 0)
-    );
+    return afterOthers().then(() => void (began = performance.now()));
   };
+}
+
+/** Comes back when what waits had its turn: by a message, for a timer sleeps one or two milliseconds. */
+function afterOthers(): Promise<void> {
+  const { port1, port2 } = new MessageChannel();
+  return new Promise((resolve) => {
+    port1.onmessage = () => {
+      port1.close();
+      port2.close();
+      resolve();
+    };
+    port2.postMessage(undefined);
+  });
 }
 
 /** Removes a file; whether it was there. */
@@ -216,9 +225,9 @@ function createFile(path: string, folder: string | undefined): Deno.FsFile {
   }
 }
 
-function entriesOf(folder: string): Deno.DirEntry[] {
+function entriesOf(folder: string): Iterable<Deno.DirEntry> {
   try {
-    return Array.from(Deno.readDirSync(folder));
+    return Deno.readDirSync(folder);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return [];
     throw new Error(`Cannot list ${folder}: ${reasonOf(error)}`, { cause: error });

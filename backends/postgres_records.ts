@@ -94,7 +94,7 @@ export function takeHistory(
 /** What `listRuns` tells of a run by its latest row, from which the state was left out. */
 export function summaryOf(row: Row): RunSummary {
   const record = wholeOf({ ...itemOf(row), state: {}, completed_nodes: [] });
-  return summarize({ ...record, idleMs: idleMsOf(row) });
+  return summarize(record, idleMsOf(row));
 }
 
 /** The sequence of a row. */

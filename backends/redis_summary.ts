@@ -50,7 +50,7 @@ const WHERE = "that is a run's latest one in Redis";
  */
 export function fromSummary({ text, change, idle }: ToldSummary): RunSummary {
   const whole = recordFromText(text, WHERE, "");
-  return summarize({ ...latestOf(whole, change), idleMs: idleMsOf(idle) });
+  return summarize(latestOf(whole, change), idleMsOf(idle));
 }
 
 /** What a summary needs of the latest record, to which no other change matters. */

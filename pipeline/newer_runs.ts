@@ -9,8 +9,8 @@ import { RecordVersionError } from "./checkpointer.ts";
 
 /** What could not be read so far. */
 export interface NewerRuns {
-  /** What is read; nothing where a newer version wrote it. */
-  passOver<T>(read: () => T | Promise<T>): Promise<T | undefined>;
+  /** What is read, at once if it is read at once; nothing where a newer version wrote it. */
+  passOver<T>(read: () => T | Promise<T>): T | undefined | Promise<T | undefined>;
   /**
    * Tells what was passed over.
    *
@@ -22,13 +22,17 @@ export interface NewerRuns {
 /** Passes over what newer versions wrote, until all else was read. */
 export function makeNewerRuns(): NewerRuns {
   let first: RecordVersionError | undefined;
+  const note = (error: unknown): undefined => {
+    if (!(error instanceof RecordVersionError)) throw error;
+    first ??= error;
+  };
   return {
-    async passOver(read) {
+    passOver(read) {
       try {
-        return await read();
+        const found = read();
+        return found instanceof Promise ? found.catch(note) : found;
       } catch (error) {
-        if (!(error instanceof RecordVersionError)) throw error;
-        first ??= error;
+        return note(error);
       }
     },
     tell() {

@@ -126,8 +126,12 @@ export function recordFromText(text: string, where: string, savedAt: string): Ch
 /** What a summary is made of. */
 export type Summarized = Pick<LoadedRecord, Exclude<keyof RunSummary, "pauses"> | "pendingEdges">;
 
-/** What `listRuns` tells of a run whose latest checkpoint is this. */
-export function summarize(record: Summarized): RunSummary {
+/**
+ * What `listRuns` tells of a run whose latest checkpoint is this.
+ *
+ * @param idleMs For how long nothing was heard of its worker, where the record does not tell.
+ */
+export function summarize(record: Summarized, idleMs = record.idleMs): RunSummary {
   return {
     pipelineName: record.pipelineName,
     runId: record.runId,
@@ -137,7 +141,7 @@ export function summarize(record: Summarized): RunSummary {
     savedAt: record.savedAt,
     pauses: record.pendingEdges.flatMap(({ node, pause }) => pause ? [{ ...pause, node }] : []),
     leaseMs: record.leaseMs,
-    idleMs: record.idleMs,
+    idleMs,
   };
 }
 
