@@ -10,7 +10,13 @@ import { CheckpointConflictError } from "../pipeline/checkpointer.ts";
 import { chainsIn, writerOf } from "./file_chains.ts";
 import { checkpointName, childOf, DRAFT, headName } from "./file_names.ts";
 import { headCandidate, readStored, type RunFolder } from "./file_stored.ts";
-import { countNames, exists, listFolder, removeIfThere } from "./file_system.ts";
+import {
+  exists,
+  type FolderListing,
+  isSameFile,
+  listFolder,
+  removeIfThere,
+} from "./file_system.ts";
 
 /**
  * Links a draft as the head of its sequence; `false` if this writer has done so before.
@@ -41,15 +47,29 @@ export async function takeHead(
   }
 }
 
-/** Removes a head that has its second name, and gives it that if need be; whether it was there. */
+/** Removes a head that has its checkpoint's name, and gives it that if need be; whether it was there. */
 export async function releaseHead(folder: RunFolder, sequence: number): Promise<boolean> {
-  const names = countNames(headPath(folder, sequence));
-  if (names === undefined) return false;
-  if (names < 2) {
+  if (!exists(headPath(folder, sequence))) return false;
+  if (!isNamed(folder, sequence, listFolder(folder.path))) {
     if (await isLate(folder, sequence)) return dropHead(folder, sequence) && false;
     await publish(folder, sequence);
   }
   return dropHead(folder, sequence);
+}
+
+/**
+ * Whether a head has its checkpoint's name, `undefined` where the system does not tell: the name may
+ * then be another file's.
+ */
+export function isNamed(
+  folder: RunFolder,
+  sequence: number,
+  { checkpoints }: FolderListing,
+): boolean | undefined {
+  const head = headPath(folder, sequence);
+  const same = checkpoints.filter((named) => named.sequence === sequence)
+    .map(({ name }) => isSameFile(head, childOf(folder.path, name)));
+  return same.includes(true) || (same.includes(undefined) ? undefined : false);
 }
 
 /** Removes a head; whether it was there. */
@@ -90,7 +110,7 @@ export async function linkHead(
     if (error instanceof NotFound) return false;
     if (!(error instanceof AlreadyExists)) throw error;
   }
-  if (countNames(head) !== 1) return true;
+  if (isSameFile(head, path) !== false) return true;
   if (await isLate(folder, sequence)) return false;
   const aside = childOf(folder.path, DRAFT + crypto.randomUUID());
   try {

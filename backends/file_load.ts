@@ -9,11 +9,11 @@ import type { RunSummary } from "../pipeline/checkpointer.ts";
 import { summarize, type Summarized } from "../pipeline/record.ts";
 import { foldHistory, foldLatest } from "../pipeline/stored_chain.ts";
 import { chainsIn } from "./file_chains.ts";
-import { headPath, publish } from "./file_heads.ts";
+import { isNamed, publish } from "./file_heads.ts";
 import { idleMsOf, idleMsSince } from "./file_lease.ts";
 import { childOf } from "./file_names.ts";
 import { candidatesIn, readTimedFile, type RunFolder, type StoredFile } from "./file_stored.ts";
-import { countNames, type FolderListing, listFolder } from "./file_system.ts";
+import { type FolderListing, listFolder } from "./file_system.ts";
 
 /** The newest good checkpoint. If its save died before it got its name, it gets it now. */
 export async function latestIn(folder: RunFolder): Promise<CheckpointRecord | undefined> {
@@ -27,13 +27,13 @@ export async function latestIn(folder: RunFolder): Promise<CheckpointRecord | un
 /** Gives heads the names that they still lack, oldest first: who has one hides those below. */
 async function publishUpTo(
   folder: RunFolder,
-  { heads, checkpoints: [named] }: FolderListing,
+  listing: FolderListing,
   latest: number,
 ): Promise<void> {
-  for (const sequence of heads.toReversed()) {
-    const isNamed = sequence < (named?.sequence ?? 0) ||
-      (sequence === named?.sequence && countNames(headPath(folder, sequence)) !== 1);
-    if (sequence <= latest && !isNamed) await publish(folder, sequence);
+  const newest = listing.checkpoints[0]?.sequence ?? -1;
+  for (const sequence of listing.heads.toReversed()) {
+    if (sequence < newest || sequence > latest) continue;
+    if (isNamed(folder, sequence, listing) === false) await publish(folder, sequence);
   }
 }
 

@@ -177,14 +177,13 @@ export async function removeFolder(path: string): Promise<void> {
   }
 }
 
-/** How many names a file has, 0 where the system does not tell; `undefined` if there is none. */
-export function countNames(path: string): number | undefined {
-  try {
-    return Deno.lstatSync(path).nlink ?? 0;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
+/**
+ * Whether two names in a folder are one file's, `undefined` where the system does not tell, or one is
+ * gone.
+ */
+export function isSameFile(one: string, other: string): boolean | undefined {
+  const [inode, otherInode] = [lookAt(one)?.ino, lookAt(other)?.ino];
+  return inode == null || otherInode == null ? undefined : inode === otherInode;
 }
 
 /** Tells a file from all others that had or get its name. */
@@ -194,17 +193,13 @@ export function identityOf({ ino, mtime, birthtime }: Deno.FileInfo): string {
 
 /** What tells the file of a name; `undefined` if there is none. */
 export function identityAt(path: string): string | undefined {
-  try {
-    return identityOf(Deno.lstatSync(path));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
+  const info = lookAt(path);
+  return info && identityOf(info);
 }
 
 /** Whether there is something of this name. */
 export function exists(path: string): boolean {
-  return countNames(path) !== undefined;
+  return lookAt(path) !== undefined;
 }
 
 /** When a file was written, ISO 8601. */
@@ -222,6 +217,15 @@ function createFile(path: string, folder: string | undefined): Deno.FsFile {
     }
     // Again if it is deleted in between.
     Deno.mkdirSync(folder, { recursive: true });
+  }
+}
+
+function lookAt(path: string): Deno.FileInfo | undefined {
+  try {
+    return Deno.lstatSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
   }
 }
 
