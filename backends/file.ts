@@ -20,7 +20,7 @@ import { type StoredChange, writerMark } from "../pipeline/stored_change.ts";
 import { clockOf, dropLease, dropLeaseOf, idleMsOf, noteAlive } from "./file_lease.ts";
 import { historyIn, latestIn, summaryIn } from "./file_load.ts";
 import { childOf, encodeName, nameOf, rawName } from "./file_names.ts";
-import { type PublishedHead, saveIn, type Upon } from "./file_save.ts";
+import { dropDraft, type PublishedHead, saveIn, type Upon } from "./file_save.ts";
 import { trimIn } from "./file_trim.ts";
 import { makeNewerRuns } from "../pipeline/newer_runs.ts";
 import { markOf, newestIn, type RunFolder, statusOf } from "./file_stored.ts";
@@ -70,7 +70,8 @@ export interface FileCheckpointerOptions {
  * Small records are files as they are; of large ones, most files hold what changed, and no `state`.
  * Beside the checkpoints of a run lies one hidden file, `.head-<sequence>`: a second name of the
  * latest one, which lets only one writer save each sequence. While a worker is at a run, `.lease`
- * may lie there too; `.clock`, beside the pipelines' folders, tells the file system's time.
+ * and `.draft-<id>`, a third name, may lie there too; `.clock`, beside the pipelines' folders, tells
+ * the file system's time.
  *
  * @example
  * ```ts
@@ -113,13 +114,15 @@ export class FileCheckpointer implements Checkpointer {
    * @throws {Error} If the file could not be written, with the operating system's error as cause.
    */
   async save(record: CheckpointRecord, change?: CheckpointChange): Promise<void> {
-    const folder = await this.#runFolder(record.pipelineName, record.runId);
+    const found = this.#runFolder(record.pipelineName, record.runId);
+    const folder = found instanceof Promise ? await found : found;
     const published = this.#published.get(folder.path);
     this.#published.delete(folder.path);
     try {
       const head = await this.#saveIn(folder, record, change, published);
       if (head !== undefined && record.status === "running") this.#notePublished(folder, head);
     } catch (cause) {
+      dropDraft(published);
       if (cause instanceof CheckpointConflictError) throw cause;
       // What a newer package saved is no save of ours to be repeated.
       if (cause instanceof RecordVersionError) throw new CheckpointConflictError(record, { cause });
@@ -155,7 +158,10 @@ export class FileCheckpointer implements Checkpointer {
   #notePublished({ path }: RunFolder, head: PublishedHead): void {
     this.#published.set(path, head);
     if (this.#published.size <= RUNS_KNOWN) return;
-    for (const oldest of this.#published.keys()) return void this.#published.delete(oldest);
+    for (const [oldest, published] of this.#published) {
+      dropDraft(published);
+      return void this.#published.delete(oldest);
+    }
   }
 
   /** Yields the checkpoint with the highest sequence; files that are no checkpoints are told. */
@@ -240,12 +246,14 @@ export class FileCheckpointer implements Checkpointer {
     return await trimIn(await this.#runFolder(pipelineName, runId), below);
   }
 
-  async #runFolder(pipelineName: string, runId: string): Promise<RunFolder> {
+  /** The folder of a run: at once where the names are plain. */
+  #runFolder(pipelineName: string, runId: string): RunFolder | Promise<RunFolder> {
+    const folderAt = (path: string) => ({ path, pipelineName, runId, warn: this.#warn });
     const [pipeline, run] = [encodeName(pipelineName), encodeName(runId)];
-    const path = pipeline === pipelineName && run === runId
-      ? childOf(join(this.#root, pipeline), run)
-      : await pathIn(await pathIn(this.#root, pipelineName), runId);
-    return { path, pipelineName, runId, warn: this.#warn };
+    if (pipeline === pipelineName && run === runId) {
+      return folderAt(childOf(join(this.#root, pipeline), run));
+    }
+    return pathIn(this.#root, pipelineName).then((parent) => pathIn(parent, runId)).then(folderAt);
   }
 
   readonly #warn = (path: string, cause: unknown): void => {

@@ -19,32 +19,41 @@ import {
 } from "./file_system.ts";
 
 /**
- * Links a draft as the head of its sequence; `false` if this writer has done so before.
+ * Links a draft as the head of its sequence; `false` if there is one.
+ *
+ * @throws {CheckpointConflictError} If the draft is gone: somebody's claim swept it away.
+ */
+export function takeHead(folder: RunFolder, draft: string, record: CheckpointRecord): boolean {
+  try {
+    Deno.linkSync(draft, headPath(folder, record.sequence));
+    return true;
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotFound) throw new CheckpointConflictError(record, { cause });
+    if (cause instanceof Deno.errors.AlreadyExists) return false;
+    throw cause;
+  }
+}
+
+/**
+ * Links a draft as the head of a sequence that has one, if that cannot be read; `false` if it is this
+ * writer's own.
  *
  * @throws {CheckpointConflictError} If it is another writer's.
  */
-export async function takeHead(
+export async function retakeHead(
   folder: RunFolder,
   draft: string,
   record: CheckpointRecord,
 ): Promise<boolean> {
-  const head = headPath(folder, record.sequence);
-  for (;;) {
-    try {
-      Deno.linkSync(draft, head);
-      return true;
-    } catch (error) {
-      // Somebody's claim swept the draft away: the run is theirs.
-      if (error instanceof Deno.errors.NotFound) {
-        throw new CheckpointConflictError(record, { cause: error });
-      }
-      if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-    }
+  do {
     const writer = await writerOf(folder, headCandidate(record.sequence));
     if (writer === record.writer) return false;
-    if (writer !== undefined || !exists(head)) throw new CheckpointConflictError(record);
+    if (writer !== undefined || !exists(headPath(folder, record.sequence))) {
+      throw new CheckpointConflictError(record);
+    }
     await dropUnreadable(folder, record.sequence);
-  }
+  } while (!takeHead(folder, draft, record));
+  return true;
 }
 
 /** Removes a head that has its checkpoint's name, and gives it that if need be; whether it was there. */
@@ -134,15 +143,11 @@ async function isLate(folder: RunFolder, sequence: number): Promise<boolean> {
   return false;
 }
 
-/**
- * Makes the head that was taken the only one, unless it came too late.
- *
- * @throws {CheckpointConflictError} If it did.
- */
-export async function clearTheWay(folder: RunFolder, record: CheckpointRecord): Promise<void> {
+/** Makes the head that was taken the only one; `false` if it came too late, and was dropped. */
+export async function clearTheWay(folder: RunFolder, record: CheckpointRecord): Promise<boolean> {
   if (await isStored(folder, record)) {
     dropHead(folder, record.sequence);
-    throw new CheckpointConflictError(record);
+    return false;
   }
   const { checkpoints: [newest], heads } = listFolder(folder.path);
   for (const sequence of heads) {
@@ -151,6 +156,7 @@ export async function clearTheWay(folder: RunFolder, record: CheckpointRecord): 
     if (newest !== undefined && sequence < newest.sequence) dropHead(folder, sequence);
     else await releaseHead(folder, sequence);
   }
+  return true;
 }
 
 /** Whether somebody else's checkpoint of this sequence or a later one is stored. */

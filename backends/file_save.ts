@@ -14,6 +14,7 @@ import {
   isStored,
   linkHead,
   releaseHead,
+  retakeHead,
   sweep,
   takeHead,
 } from "./file_heads.ts";
@@ -22,8 +23,8 @@ import { writerMark } from "../pipeline/stored_change.ts";
 import { headCandidate, markOf, newestIn, readStored, type RunFolder } from "./file_stored.ts";
 import {
   type Draft,
-  identityAt,
-  identityOf,
+  isNameOf,
+  linkIfFree,
   listFolder,
   removeIfThere,
   writeDraft,
@@ -37,10 +38,13 @@ export interface Upon {
   readonly mark: string;
 }
 
-/** A head that is known to have its second name. */
+/** A head that is known to have its checkpoint's name. */
 export interface PublishedHead extends Upon {
-  /** What tells its file from others of the same name. */
-  readonly identity: string;
+  /**
+   * Path of its draft, where that is kept: a name that no other file has or gets. While it is there,
+   * the run is the one that was saved, and nobody has claimed it since.
+   */
+  readonly draft: string | undefined;
 }
 
 /** A checkpoint to be saved. */
@@ -70,7 +74,9 @@ export interface Save {
  * earlier, the file may have its names and not its data: it was never saved, and is passed over.
  *
  * A run that is deleted takes its drafts along: of a draft that lies beside what it is saved upon,
- * nothing comes back.
+ * nothing comes back. Nor does a draft outlive a claim. So whoever goes on with a run keeps the draft
+ * of what it saved, and what it saves next begins with removing that: it need not read whether it
+ * still has the run.
  *
  * @returns Its head; nothing if it was not saved, as a change where what it changes is no head.
  * @throws {CheckpointConflictError} If another writer saved this sequence, a later one is there, or
@@ -84,20 +90,30 @@ export async function saveIn(
   const checkpoint = checkpointName(record);
   const name = typeof checkpoint === "string" ? checkpoint : await checkpoint;
   const draft = draftOf(folder, save);
-  let identity: string;
   try {
     if (!isUponLatest(folder, save)) throw new CheckpointConflictError(record);
     if (!await place(folder, draft, name, save)) return undefined;
     if (sync) await draft.file.sync();
-    identity = identityOf(draft.file.statSync());
   } catch (error) {
     removeIfThere(draft.path);
     throw error;
   } finally {
     draft.file.close();
   }
-  if (record.sequence === 0 || record.resume !== undefined) await sweep(folder, record.sequence);
-  return { sequence: record.sequence, mark: writerMark(record.writer), identity };
+  const { sequence, writer } = record;
+  if (sequence === 0 || record.resume !== undefined) await sweep(folder, sequence);
+  return { sequence, mark: writerMark(writer), draft: keepsDraft(save) ? draft.path : undefined };
+}
+
+/** Removes the draft of a head that nothing is saved upon through this instance any more. */
+export function dropDraft(published: PublishedHead | undefined): boolean {
+  return published?.draft !== undefined && removeIfThere(published.draft);
+}
+
+/** Whether another save is to follow this one; a claim's sweep would take the draft. */
+function keepsDraft({ record, upon }: Save): boolean {
+  return upon !== undefined && record.status === "running" && record.leaseMs !== 0 &&
+    record.resume === undefined;
 }
 
 function draftOf({ path }: RunFolder, { record, text, upon }: Save): Draft {
@@ -113,8 +129,7 @@ function draftOf({ path }: RunFolder, { record, text, upon }: Save): Draft {
 function isUponLatest(folder: RunFolder, { record, upon, published }: Save): boolean {
   if (upon === undefined) return true;
   const isKnown = published?.sequence === upon.sequence && published.mark === upon.mark;
-  const head = headPath(folder, upon.sequence);
-  if (isKnown && identityAt(head) === published.identity) return true;
+  if (isKnown && dropDraft(published)) return true;
   const beneath = readStored(folder, headCandidate(upon.sequence));
   const latest = beneath ?? newestIn(folder);
   if (latest === undefined) return false;
@@ -128,14 +143,17 @@ async function place(
   folder: RunFolder,
   draft: Draft,
   name: string,
-  { record, isChange, sync, published }: Save,
+  save: Save,
 ): Promise<boolean> {
-  if (!await takeHead(folder, draft.path, record)) {
+  const { record, isChange, sync, published } = save;
+  const isTaken = takeHead(folder, draft.path, record) ||
+    await retakeHead(folder, draft.path, record);
+  if (!isTaken) {
     if (isChange) removeIfThere(draft.path);
     else await repeat(folder, draft, name, record, sync);
     return !isChange;
   }
-  removeIfThere(draft.path);
+  if (!keepsDraft(save)) removeIfThere(draft.path);
   // Whoever finds the head before this one knows that nothing newer is stored. Who does not (a gap,
   // the Python framework's files, or we are late) has to look.
   const before = record.sequence - 1;
@@ -144,10 +162,16 @@ async function place(
     : await releaseHead(folder, before);
   if (!isReleased && isChange) {
     dropHead(folder, record.sequence);
+    removeIfThere(draft.path);
     return false;
   }
-  if (!isReleased) await clearTheWay(folder, record);
-  await publishOwn(folder, name, record);
+  const path = childOf(folder.path, name);
+  if (!isReleased && !await clearTheWay(folder, record)) {
+    // Who saved the later one may have met the head, and given it its name: then it was in time.
+    if (isNameOf(draft.file, path)) return true;
+    throw new CheckpointConflictError(record);
+  }
+  if (!linkIfFree(headPath(folder, record.sequence), path)) await publishOwn(folder, name, record);
   return true;
 }
 
@@ -179,7 +203,7 @@ async function repeat(
 }
 
 /**
- * Gives the head that was taken its checkpoint's name.
+ * Gives the head that was taken its checkpoint's name, where something has that, or the head is gone.
  *
  * @throws {CheckpointConflictError} If another's checkpoint has it: the save came too late, or the run
  * was deleted since, and perhaps begun anew.
@@ -190,18 +214,13 @@ async function publishOwn(
   record: CheckpointRecord,
 ): Promise<void> {
   const { sequence, writer } = record;
-  const path = childOf(folder.path, name);
-  try {
-    return Deno.linkSync(headPath(folder, sequence), path);
-  } catch (error) {
-    const { AlreadyExists, NotFound } = Deno.errors;
-    if (!(error instanceof AlreadyExists || error instanceof NotFound)) throw error;
-  }
   // Somebody published it for us, unless what has the name is torn.
   const holder = await writerOf(folder, { sequence, name, isHead: false });
   if (holder === writer) return;
   const isOurs = await writerOf(folder, headCandidate(sequence)) === writer;
-  if (isOurs && holder === undefined && await linkHead(folder, sequence, path)) return;
+  if (
+    isOurs && holder === undefined && await linkHead(folder, sequence, childOf(folder.path, name))
+  ) return;
   if (isOurs) dropHead(folder, sequence);
   throw new CheckpointConflictError(record);
 }

@@ -74,7 +74,7 @@ export function writeDraft(folder: string, text: string, isNew: boolean): Draft 
   const path = childOf(folder, DRAFT + crypto.randomUUID());
   const file = createFile(path, isNew ? folder : undefined);
   try {
-    const bytes = new TextEncoder().encode(text);
+    const bytes = encoder.encode(text);
     for (let written = 0; written < bytes.length;) {
       written += file.writeSync(bytes.subarray(written));
     }
@@ -84,6 +84,18 @@ export function writeDraft(folder: string, text: string, isNew: boolean): Draft 
     throw error;
   }
   return { path, file };
+}
+
+/** Gives a file a second name; `false` if something has that, or there is no such file. */
+export function linkIfFree(path: string, name: string): boolean {
+  try {
+    Deno.linkSync(path, name);
+    return true;
+  } catch (error) {
+    const { AlreadyExists, NotFound } = Deno.errors;
+    if (error instanceof AlreadyExists || error instanceof NotFound) return false;
+    throw error;
+  }
 }
 
 /** Reads a file; `undefined` if there is none. */
@@ -124,6 +136,7 @@ export function readTimed(path: string): TimedText | undefined {
   }
 }
 
+const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /** Waits until the names in a folder are on the disk, where the system syncs folders. */
@@ -186,15 +199,10 @@ export function isSameFile(one: string, other: string): boolean | undefined {
   return inode == null || otherInode == null ? undefined : inode === otherInode;
 }
 
-/** Tells a file from all others that had or get its name. */
-export function identityOf({ ino, mtime, birthtime }: Deno.FileInfo): string {
-  return `${ino} ${mtime?.getTime()} ${birthtime?.getTime()}`;
-}
-
-/** What tells the file of a name; `undefined` if there is none. */
-export function identityAt(path: string): string | undefined {
-  const info = lookAt(path);
-  return info && identityOf(info);
+/** Whether a name is that of an open file; `false` where the system does not tell. */
+export function isNameOf(file: Deno.FsFile, path: string): boolean {
+  const { ino } = file.statSync();
+  return ino != null && lookAt(path)?.ino === ino;
 }
 
 /** Whether there is something of this name. */

@@ -1,24 +1,36 @@
 import { join } from "@std/path";
 import { FileCheckpointer } from "../backends/file.ts";
 import { append, definePipeline, END, unchecked } from "../mod.ts";
+import { recordToText } from "../pipeline/record.ts";
 import { record } from "../tests/probe_record.ts";
+import { record as likeRecord } from "./bench_record.ts";
 import { benchRatio, benchTime } from "./measure.ts";
 
-const STEPS = 50;
-/** What a checkpoint of the pipeline below takes. */
-const CHECKPOINT_BYTES = 570;
-
-const bytes = new TextEncoder().encode("x".repeat(CHECKPOINT_BYTES));
+const STEPS = 100;
+const TEXT = "x".repeat(300);
+const encoder = new TextEncoder();
 
 /** Below the working folder: the system's folder for temporary files may lie in memory. */
 let folder = "";
+let cycle: ReturnType<typeof cycleIn>;
 
-/** The same system calls as a save's, with as many bytes. */
+function cycleIn(folder: string) {
+  return definePipeline({
+    name: "cycle",
+    state: unchecked<{ count: number; text: string }>(),
+    nodes: { add: (state) => ({ count: state.count + 1 }) },
+    start: "add",
+    edges: { add: (state) => state.count < STEPS ? "add" : END },
+  }, { checkpointer: new FileCheckpointer(folder), recursionLimit: Infinity });
+}
+
+/** The same system calls as a save's, for a checkpoint of a state like that of the pipeline. */
 async function bareSave(number: number): Promise<void> {
   const draft = join(folder, `.draft-${number}`);
   const head = join(folder, `.head-${number}`);
+  const text = recordToText(likeRecord("bare", number));
   const file = Deno.openSync(draft, { write: true, createNew: true });
-  file.writeSync(bytes);
+  file.writeSync(encoder.encode(text));
   Deno.linkSync(draft, head);
   Deno.removeSync(draft);
   if (number > 0) Deno.removeSync(join(folder, `.head-${number - 1}`));
@@ -30,6 +42,7 @@ async function bareSave(number: number): Promise<void> {
 const inFolder = {
   async setUp() {
     folder = await makeFolder();
+    cycle = cycleIn(folder);
   },
   tearDown: () => Deno.remove(folder, { recursive: true }),
 };
@@ -48,14 +61,7 @@ benchRatio({
     for (let step = 0; step <= STEPS; step++) await bareSave(step);
   },
   async work() {
-    const pipeline = definePipeline({
-      name: "cycle",
-      state: unchecked<{ count: number; text: string }>(),
-      nodes: { add: (state) => ({ count: state.count + 1 }) },
-      start: "add",
-      edges: { add: (state) => state.count < STEPS ? "add" : END },
-    }, { checkpointer: new FileCheckpointer(folder), recursionLimit: Infinity });
-    await pipeline.invoke({ count: 0, text: "x".repeat(50) });
+    await cycle.invoke({ count: 0, text: TEXT });
   },
 });
 
@@ -71,6 +77,7 @@ function save(store: FileCheckpointer, runId: string, sequence: number): Promise
   return store.save(record(sequence, { pipelineName: "bench", runId, state }));
 }
 
+const SAVES = 50;
 const FIRST_TENTH = 500;
 const LAST_TENTH = 4_500;
 const saves = await makeStore();
@@ -82,16 +89,16 @@ const beside = await makeStore();
 benchRatio({
   name: "a save into a folder of 4,500 checkpoints, beside one into a folder of up to 500",
   unit: "save",
-  units: STEPS,
+  units: SAVES,
   mostTimes: 1.2,
   async floor() {
-    for (let step = 0; step < STEPS; step++, early++) {
+    for (let step = 0; step < SAVES; step++, early++) {
       const run = Math.floor(early / FIRST_TENTH);
       await save(beside.store, `short-${run}`, early % FIRST_TENTH);
     }
   },
   async work() {
-    for (let step = 0; step < STEPS; step++) await save(saves.store, "long", late++);
+    for (let step = 0; step < SAVES; step++) await save(saves.store, "long", late++);
   },
 });
 

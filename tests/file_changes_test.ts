@@ -278,7 +278,7 @@ Deno.test("the head of a writer that came too late and died gets no name", async
       await next.save(latest);
       await assertStored(next, [latest, last, second, first]);
       const names = await filesBelow(join(root, "pipeline/run"));
-      assertEquals(names.filter((name) => name.startsWith(".") || name.includes("late")), [
+      assertEquals(names.filter((name) => name.startsWith(".head") || name.includes("late")), [
         `.head-00000${latest.sequence}`,
       ]);
       await assertRefused(store, late);

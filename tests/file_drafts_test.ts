@@ -1,0 +1,117 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { join } from "@std/path";
+import {
+  CheckpointConflictError,
+  type CheckpointRecord,
+  definePipeline,
+  END,
+  unchecked,
+} from "../mod.ts";
+import { changeBetween } from "../pipeline/change.ts";
+import { filesBelow, watched, withRoot } from "./file_probes.ts";
+import { following, makeRecord } from "./suite/samples.ts";
+
+/** Runs a cycle of four steps, and looks at its folder from within each. */
+async function look(root: string, at: (folder: string, step: number) => Promise<void>) {
+  const [checkpointer] = watched(root);
+  const folder = join(root, "cycle/r");
+  const pipeline = definePipeline({
+    name: "cycle",
+    state: unchecked<{ step: number }>(),
+    nodes: {
+      add: async ({ step }) => {
+        await at(folder, step);
+        return { step: step + 1 };
+      },
+    },
+    start: "add",
+    edges: { add: ({ step }) => step < 4 ? "add" : END },
+  }, { checkpointer });
+  const { status } = await pipeline.invoke({ step: 0 }, { runId: "r" });
+  assertEquals(status, "completed");
+  return folder;
+}
+
+async function draftsIn(folder: string): Promise<string[]> {
+  return (await filesBelow(folder)).filter((name) => name.startsWith(".draft"));
+}
+
+Deno.test("a worker at a run keeps one draft, a name of the latest checkpoint, until it is through", async () => {
+  await withRoot(async (root) => {
+    const counts: number[] = [];
+    const folder = await look(root, async (folder, step) => {
+      const drafts = await draftsIn(folder);
+      counts.push(drafts.length);
+      for (const name of drafts) {
+        const draft = await Deno.stat(join(folder, name));
+        const head = await Deno.stat(join(folder, `.head-00000${step}`));
+        assertEquals([draft.ino, draft.nlink], [head.ino, 3]);
+      }
+    });
+    assertEquals(counts, [0, 1, 1, 1]);
+    assertEquals(await draftsIn(folder), []);
+  });
+});
+
+Deno.test("a worker whose draft is gone goes on with the run that is still its own", async () => {
+  await withRoot(async (root) => {
+    const folder = await look(root, async (folder) => {
+      for (const name of await draftsIn(folder)) await Deno.remove(join(folder, name));
+    });
+    assertEquals(await draftsIn(folder), []);
+  });
+});
+
+Deno.test("a worker is refused at a run of the same name and length that another began", async () => {
+  await withRoot(async (root) => {
+    const [store] = watched(root);
+    const [other] = watched(root);
+    const old = await saveFour(store, makeRecord({ writer: "old" }));
+    await other.deleteRun("pipeline", "run");
+    const anew = await saveFour(other, makeRecord({ writer: "new" }));
+    await assertRejects(() => goOn(store, old), CheckpointConflictError);
+    assertEquals((await other.loadLatest("pipeline", "run"))?.writer, "new");
+    assertEquals((await draftsIn(join(root, "pipeline/run"))).length, 1);
+    await goOn(other, anew);
+  });
+});
+
+Deno.test("a save upon one's own asks for nothing but what stores it", async () => {
+  await withRoot(async (root) => {
+    const [store] = watched(root);
+    const last = await saveFour(store, makeRecord());
+    const asked: string[] = [];
+    const questions = ["lstatSync", "statSync", "readDirSync", "readTextFileSync"] as const;
+    const originals = questions.map((name) => [name, Deno[name]] as const);
+    for (const [name, original] of originals) {
+      Object.assign(Deno, {
+        [name](...args: Parameters<typeof original>) {
+          asked.push(name);
+          return Reflect.apply(original, Deno, args);
+        },
+      });
+    }
+    try {
+      await goOn(store, last);
+    } finally {
+      Object.assign(Deno, Object.fromEntries(originals));
+    }
+    assertEquals(asked, []);
+  });
+});
+
+type Store = ReturnType<typeof watched>[0];
+
+async function saveFour(store: Store, first: CheckpointRecord): Promise<CheckpointRecord> {
+  await store.save(first);
+  let last = first;
+  for (let sequence = 1; sequence < 4; sequence++) last = await goOn(store, last);
+  return last;
+}
+
+async function goOn(store: Store, last: CheckpointRecord): Promise<CheckpointRecord> {
+  const next = following(last);
+  await store.save(next, changeBetween(last, next));
+  assert(next.sequence === last.sequence + 1);
+  return next;
+}
