@@ -13,6 +13,7 @@ import { readIfThere, removeIfThere } from "./file_system.ts";
 
 /** A file beside the folders of the pipelines that is written to see the file system's clock. */
 const CLOCK = ".clock";
+const TICK = new TextEncoder().encode("\n");
 
 /** Notes that the worker of a run is alive; whether its folder is still there. */
 export function noteAlive(folder: RunFolder, writer: string): boolean {
@@ -69,11 +70,17 @@ export function idleMsSince(
 export function clockOf(root: string): number {
   const clock = childOf(root, CLOCK);
   try {
-    Deno.writeTextFileSync(clock, "\n");
+    writeTick(clock);
     return writtenAt(clock) ?? Date.now();
   } catch {
     return Date.now();
   }
+}
+
+/** Writes over what is there: ext4 sends what was truncated to the disk when it is closed. */
+function writeTick(clock: string): void {
+  using file = Deno.openSync(clock, { write: true, create: true });
+  file.writeSync(TICK);
 }
 
 function writtenAt(path: string): number | undefined {
