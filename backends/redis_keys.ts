@@ -12,13 +12,14 @@
  *
  * No encoded name holds a `:` and no checkpoint's last part is a word, so no two keys are the same.
  *
- * The fields of an index are, of the latest checkpoint, `sequence`, `writer`, `status`, `ttl` (in
- * milliseconds, empty if it does not expire) and `heard` (when its worker was last heard of, in
- * milliseconds since 1970); of the newest whole one `base` (its sequence), `entry` (the last part of
- * its key) and `summary`; `changed`, the summary of the latest one where that is a large change;
- * `oldest`, the sequence of the oldest whole one that is there; and for each whole one its entry by
- * its sequence. Where the sequences of whole ones have a gap, `>5` is what follows 5, and `<9` what
- * comes before 9. `+5` is `open` if 5 was changed, `closed` if it must not be.
+ * The fields of an index are `latest`, a text that tells of the latest checkpoint its sequence, that of
+ * the whole one that its chain begins with, its status, its time to live (in milliseconds, `-` if it
+ * does not expire), its writer and the last part of that whole one's key; `heard`, when its worker was
+ * heard of beside its saves (in milliseconds since 1970, `0` for never); `summary`, of the whole one;
+ * `changed`, the summary of the latest one where that is a large change; `oldest`, the sequence of the
+ * oldest whole one that is there; and for each whole one the last part of its key by its sequence.
+ * Where the sequences of whole ones have a gap, `>5` is what follows 5, and `<9` what comes before 9.
+ * `+5` is there if 5 was changed.
  *
  * @module
  */

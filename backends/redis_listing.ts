@@ -14,6 +14,7 @@ import { encodeName } from "./redis_names.ts";
 import { type Candidate, readOld, searchPipeline } from "./redis_old_records.ts";
 import { LIST } from "./redis_read_lua.ts";
 import { FORGET } from "./redis_remove_lua.ts";
+import { idleMsAt } from "./redis_records.ts";
 import { type RunScript, textsOf } from "./redis_script.ts";
 import { fromSummary, type ToldSummary } from "./redis_summary.ts";
 
@@ -81,9 +82,9 @@ async function* runsIn(listing: Listing, source: PipelineKeys): AsyncIterable<Ru
   let lowest = "-inf";
   for (let pass = 0; pass < PASSES; pass++) {
     let top = "";
-    for await (const { first, told } of pagesOf(listing, source, lowest)) {
-      top ||= first;
-      yield* await summariesOf(listing, source, listedIn(told));
+    for await (const page of pagesOf(listing, source, lowest)) {
+      top ||= page.first;
+      yield* await summariesOf(listing, source, listedIn(page));
     }
     if (top === "") return;
     lowest = `(${top}`;
@@ -97,6 +98,8 @@ interface Page {
   readonly first: string;
   /** The lowest one. */
   readonly last: string;
+  /** The server's time in milliseconds since 1970. */
+  readonly now: string;
   /** What is told of those that are wanted. */
   readonly told: readonly (string | undefined)[];
 }
@@ -109,8 +112,9 @@ async function* pagesOf(
 ): AsyncIterable<Page> {
   const ask = async (highest: string, skipped: number): Promise<Page> => {
     const args = [highest, lowest, String(skipped), String(PAGE), status ?? ""];
-    const [count, first = "", last = "", ...told] = textsOf(await ways.run(LIST, [runs], args));
-    return { count: Number(count), first, last, told };
+    const answer = textsOf(await ways.run(LIST, [runs], args));
+    const [count, first = "", last = "", now = "", ...told] = answer;
+    return { count: Number(count), first, last, now, told };
   };
   let [highest, skipped] = ["+inf", 0];
   for (let asked: Promise<Page> | undefined = ask(highest, skipped); asked !== undefined;) {
@@ -125,11 +129,11 @@ async function* pagesOf(
   }
 }
 
-function listedIn(told: readonly (string | undefined)[]): readonly Listed[] {
+function listedIn({ now, told }: Page): readonly Listed[] {
   const listed: Listed[] = [];
   for (let at = 0; at < told.length; at += 5) {
-    const [member = "", score = "", idle = "", text = "", change = ""] = told.slice(at, at + 5);
-    listed.push({ member, score, idle, text, change });
+    const [member = "", score = "", heard, text = "", change = ""] = told.slice(at, at + 5);
+    listed.push({ member, score, idleMs: idleMsAt(now, heard, score), text, change });
   }
   return listed;
 }

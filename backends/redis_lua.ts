@@ -8,55 +8,58 @@
  * @module
  */
 
+import { PARTS } from "./redis_latest.ts";
 import { FOREIGN, STANDING } from "./redis_lua_helpers.ts";
 import { makeScript } from "./redis_script.ts";
 
 /**
- * Saves a whole checkpoint.
+ * Saves a whole checkpoint, whatever there is of its run.
  *
  * Keys: index, checkpoint, runs, and where they differ from ours, the runs of the Python framework.
  * Arguments: sequence, writer, status, time to live in milliseconds or `""`, text, the writer of the
- * checkpoint that is changed or `""` for none, summary, `"anew"` where the run is known to be new or
- * `""`, and the run's raw id. From the writer of what is changed on they may be left out: it is then
- * the same writer, and the others are empty. Answers `saved`, `conflict`, or `unknown` where an older
- * store has to be searched first.
+ * checkpoint that is changed or `""` for none, summary or `""`, `"anew"` where the run is known to be
+ * new or `""`, and the run's raw id. Answers `saved`, `conflict`, or `unknown` where an older store has
+ * to be searched first.
  *
  * What is changed may be gone when the server restarted and forgot some or all of what it was told:
  * then the run goes on. Not so where it was deleted, or begun anew by somebody else since.
  *
  * What can be refused comes first: a SET, when memory is full (after a first write nothing is), then
  * the place among the runs, for which the SET is taken back. What is older than the latest checkpoint
- * gets no longer to live than the latest has. A checkpoint in the place of another one begins no chain
- * of changes: who saved the first one knows nothing of the second.
+ * gets no longer to live than the latest has. Nobody knows a checkpoint in the place of another one:
+ * who saved the first one knows nothing of the second.
  *
- * What is no matter of this checkpoint is left to some saves: the end of expired runs to the first
- * one of a run, that of expired checkpoints to every eighth and to those that end a chain. Each does
- * more than comes up meanwhile.
+ * The end of expired runs is left to the first save of a run, that of expired checkpoints to every
+ * later one. Each does more than comes up until the next.
  */
 export const SAVE = makeScript(`
 local call, pcall = redis.call, redis.pcall
 local index, checkpoint, runs, rawRuns = unpack(KEYS)
 local sequence, writer, status, ttl, text, upon, summary, anew, rawMember = unpack(ARGV)
-local latest = pcall('HMGET', index, 'sequence', 'entry', 'writer', 'ttl', 'base', 'status')
-local isAwaited, expiring = latest[1] and latest[4] ~= '', nil
+local latest, expiring = pcall('HGET', index, 'latest'), nil
+local stored, base, _, hadTtl, hadWriter, last
+if type(latest) == 'string' then
+  stored, base, _, hadTtl, hadWriter, last = string.match(latest, ${PARTS})
+end
+local isAwaited = stored and hadTtl ~= '-'
 if not isAwaited then
   ${FOREIGN}
   expiring = string.sub(runs, 1, -1 - #'runs') .. 'expiring'
   local foreign = foreignAmong({index, checkpoint, runs, expiring, rawRuns},
     {'hash', 'string', 'zset', 'zset', 'zset'})
   if foreign then return foreign end
-  if latest.err then return latest end
+  if type(latest) == 'table' then return latest end
 end
 
-local number, stored, last, base = tonumber(sequence), tonumber(latest[1] or nil), latest[2], latest[5]
+local number, had = tonumber(sequence), tonumber(stored)
 local member = string.sub(index, #runs - #'runs' + 1, -1 - #':index')
-if stored then
-  local isOwn = number == stored and writer == latest[3]
-  local isNext = number > stored and (writer == latest[3] or upon == latest[3] or upon == '')
+if had then
+  local isOwn = number == had and writer == hadWriter
+  local isNext = number > had and (writer == hadWriter or upon == hadWriter or upon == '')
   if not isOwn and not isNext then return 'conflict' end
 elseif upon ~= '' and call('EXISTS', string.sub(index, 1, -1 - #'index') .. 'deleted') == 1 then
   return 'conflict'
-elseif (anew or '') == '' and (number > 0 or call('ZSCORE', runs, member)
+elseif anew == '' and (number > 0 or call('ZSCORE', runs, member)
     or rawRuns and call('ZSCORE', rawRuns, rawMember)) then
   ${STANDING}
   if standing(index) == 'unknown' then return 'unknown' end
@@ -80,19 +83,17 @@ if failed then
   return foreignAmong(KEYS, {'hash', 'string', 'zset'}) or failed
 end
 local entry = string.sub(checkpoint, #index - #'index' + 1)
-local heard = string.format('%s%03d', clock[1], clock[2] / 1000)
-call('HSET', index, 'sequence', sequence, 'base', sequence, 'entry', entry, 'summary', summary or '',
-  'heard', heard, sequence, entry)
-if writer ~= latest[3] or status ~= latest[6] or not expires or ttl ~= latest[4] then
-  call('HSET', index, 'writer', writer, 'status', status, 'ttl', expires and ttl or '')
-end
+local saved = table.concat({sequence, sequence, status, expires and ttl or '-', writer, entry}, ' ')
+local isAnother = sequence == base and (written ~= text or string.find(latest, ' again$'))
+if isAnother then saved = saved .. ' again' end
+call('HSET', index, 'latest', saved, 'summary', summary, 'changed', '', 'heard', '0', sequence, entry)
 if expires then
   call('PEXPIREAT', index, deadline)
   if not isAwaited then call('ZADD', expiring, deadline / 1000, member) end
 else call('PERSIST', index) end
 
 local run = string.sub(index, 1, -1 - #'index')
-if not stored then
+if not had then
   call('HSET', index, 'oldest', sequence)
   local time, pipeline = clock[1] + clock[2] / 1000000, string.sub(runs, 1, -1 - #'runs')
   for _, due in ipairs(call('ZRANGEBYSCORE', expiring, '-inf', time, 'LIMIT', 0, 4)) do
@@ -103,88 +104,28 @@ if not stored then
   end
 elseif sequence == base then
   if last ~= entry then call('UNLINK', run .. last) end
-  if written ~= text then call('HSET', index, '+' .. sequence, 'closed') end
 else
-  if stored == number then call('RPOP', run .. 'changes:' .. base) end
+  if had == number then call('RPOP', run .. 'changes:' .. base) end
   if number > base + 1 then
     call('HSET', index, '>' .. base, sequence, '<' .. sequence, base)
   end
-  if deadline and latest[4] ~= ttl then
+  if deadline and hadTtl ~= ttl then
     for _, key in ipairs({run .. last, run .. 'changes:' .. base}) do
       local left = call('PTTL', key)
       if left == -1 or left > tonumber(ttl) then call('PEXPIREAT', key, deadline) end
     end
   end
-  if number % 8 == 0 or latest[1] ~= base then
-    local oldest = call('HGET', index, 'oldest')
-    for _ = 1, 16 do
-      local found = call('HMGET', index, oldest, '>' .. oldest)
-      if not found[1] or call('EXISTS', run .. found[1]) == 1 then break end
-      local following = found[2] or string.format('%.0f', oldest + 1)
-      call('UNLINK', run .. 'changes:' .. oldest)
-      call('HDEL', index, oldest, '+' .. oldest, '>' .. oldest, '<' .. following)
-      oldest = following
-    end
-    call('HSET', index, 'oldest', oldest)
+  local first = call('HGET', index, 'oldest')
+  local oldest = first
+  for _ = 1, 64 do
+    local found = call('HMGET', index, oldest, '>' .. oldest)
+    if not found[1] or call('EXISTS', run .. found[1]) == 1 then break end
+    local following = found[2] or string.format('%.0f', oldest + 1)
+    call('UNLINK', run .. 'changes:' .. oldest)
+    call('HDEL', index, oldest, '+' .. oldest, '>' .. oldest, '<' .. following)
+    oldest = following
   end
-end
-return 'saved'
-`);
-
-/**
- * Saves a checkpoint as a change of the one before it.
- *
- * Keys: index, runs. Arguments: sequence, writer, status, time to live in milliseconds or `""`, text,
- * the sequence of the whole checkpoint that the chain begins with, that of the one before, and a
- * summary if there is one. Answers `saved`, or `refused` where nothing was written: if the checkpoint before
- * is not the latest, not of this writer or not of this chain, or part of the chain is gone. An answer
- * that was lost is given again.
- *
- * All that the latest checkpoint needs gets the same time to live. What can be refused comes first:
- * the change itself, which is taken back where something else is not as it has to be.
- */
-export const CHANGE = makeScript(`
-local call, pcall = redis.call, redis.pcall
-local index, runs = unpack(KEYS)
-local sequence, writer, status, ttl, text, base, since, summary = unpack(ARGV)
-local run = string.sub(index, 1, -1 - #'index')
-local changes, mark = run .. 'changes:' .. base, '+' .. base
-local latest = pcall('HMGET', index, 'sequence', 'writer', 'base', 'entry', 'ttl', mark)
-if latest.err or latest[2] ~= writer or latest[3] ~= base or latest[6] == 'closed' then
-  return 'refused'
-end
-if latest[1] == sequence then
-  return call('LINDEX', changes, -1) == text and 'saved' or 'refused'
-end
-if latest[1] ~= since or latest[5] ~= ttl then return 'refused' end
-
-local clock = call('TIME')
-local deadline = ttl ~= '' and string.format('%.0f', clock[1] * 1000 + clock[2] / 1000 + ttl)
-local expires = deadline and status ~= 'paused'
-local pushed = pcall('RPUSH', changes, text)
-if type(pushed) == 'table' then
-  return string.find(pushed.err, 'WRONGTYPE') and 'refused' or pushed
-end
-local isFirst, whole = since == base, run .. latest[4]
-local isThere = isFirst == (pushed == 1)
-  and (expires and call('PEXPIREAT', whole, deadline) or call('EXISTS', whole)) == 1
-local placed = isThere and pcall('ZADD', runs, string.format('%s.%06d', clock[1], clock[2]),
-  string.sub(index, #runs - #'runs' + 1, -1 - #':index'))
-if type(placed) ~= 'number' then
-  call('RPOP', changes)
-  return 'refused'
-end
-call('HSET', index, 'sequence', sequence, 'changed', summary or '',
-  'heard', string.format('%s%03d', clock[1], clock[2] / 1000))
-if not expires or status ~= 'running' then
-  call('HSET', index, 'status', status, 'ttl', expires and ttl or '')
-end
-if isFirst then call('HSET', index, mark, 'open') end
-if expires then
-  call('PEXPIREAT', changes, deadline)
-  call('PEXPIREAT', index, deadline)
-elseif deadline then
-  for _, key in ipairs({whole, changes, index}) do call('PERSIST', key) end
+  if oldest ~= first then call('HSET', index, 'oldest', oldest) end
 end
 return 'saved'
 `);
@@ -198,18 +139,19 @@ return 'saved'
  */
 export const TOUCH = makeScript(`
 local index = KEYS[1]
-local latest = redis.call('HMGET', index, 'writer', 'ttl', 'entry', 'base')
+local latest = redis.call('HGET', index, 'latest')
 local run = string.sub(index, 1, -1 - #'index')
-if not latest[1] then
+if not latest then
   return redis.call('EXISTS', run .. 'deleted') == 1 and 'lost' or 'touched'
 end
-if latest[1] ~= ARGV[1] then return 'lost' end
+local _, base, _, ttl, writer, entry = string.match(latest, ${PARTS})
+if writer ~= ARGV[1] then return 'lost' end
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + clock[2] / 1000
 redis.call('HSET', index, 'heard', string.format('%.0f', now))
-if latest[2] ~= '' then
-  local deadline = string.format('%.0f', now + latest[2])
-  for _, key in ipairs({index, run .. latest[3], run .. 'changes:' .. latest[4]}) do
+if ttl ~= '-' then
+  local deadline = string.format('%.0f', now + ttl)
+  for _, key in ipairs({index, run .. entry, run .. 'changes:' .. base}) do
     redis.call('PEXPIREAT', key, deadline)
   end
 end

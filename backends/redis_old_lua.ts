@@ -61,8 +61,8 @@ for i = 5, #KEYS, 2 do
     following = sequence
   end
 end
-redis.call('HSET', index, 'sequence', ARGV[6], 'base', ARGV[6], 'entry', ARGV[7], 'writer', '""',
-  'status', status, 'ttl', '', 'summary', summary)
+local latest = table.concat({ARGV[6], ARGV[6], status, '-', '""', ARGV[7]}, ' ')
+redis.call('HSET', index, 'latest', latest, 'summary', summary, 'changed', '')
 local clock = redis.call('TIME')
 local time = clock[1] + clock[2] / 1000000
 local left = redis.call('PTTL', KEYS[6])

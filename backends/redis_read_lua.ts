@@ -5,33 +5,31 @@
  * @module
  */
 
+import { PARTS } from "./redis_latest.ts";
 import { STANDING } from "./redis_lua_helpers.ts";
 import { makeScript } from "./redis_script.ts";
 
 /**
- * Reads the latest checkpoint. Keys: index. Answers its sequence, for how many milliseconds
- * nothing was heard of its worker or `""`, the whole checkpoint and a list of the changes; or, where
+ * Reads the latest checkpoint. Keys: index, runs. Arguments: the run's member. Answers its sequence, the
+ * time in milliseconds since 1970, when its worker was heard of beside its saves (`0` for never, `""`
+ * where that is not known), the run's score, the whole checkpoint and a list of the changes; or, where
  * there is none, only the run's standing, which is `known` if the checkpoint alone is gone. Putting
  * the list into one text would take the server longer than all the rest.
  */
 export const LATEST = makeScript(`
 local index = KEYS[1]
-local found = redis.call('HMGET', index, 'sequence', 'base', 'entry', 'heard')
+local latest, heard = unpack(redis.call('HMGET', index, 'latest', 'heard'))
 local run = string.sub(index, 1, -1 - #'index')
-local text = found[3] and redis.call('GET', run .. found[3])
+local sequence, base, _, _, _, entry = string.match(latest or '', ${PARTS})
+local text = entry and redis.call('GET', run .. entry)
 if not text then
   ${STANDING}
   return {standing(index)}
 end
-local idle, changes = '', {}
-if found[4] then
-  local clock = redis.call('TIME')
-  idle = string.format('%.0f', clock[1] * 1000 + clock[2] / 1000 - found[4])
-end
-if found[1] ~= found[2] then
-  changes = redis.call('LRANGE', run .. 'changes:' .. found[2], 0, -1)
-end
-return {found[1], idle, text, changes}
+local clock, score = redis.call('TIME'), redis.pcall('ZSCORE', KEYS[2], ARGV[1])
+local now = string.format('%.0f', clock[1] * 1000 + clock[2] / 1000)
+local changes = sequence ~= base and redis.call('LRANGE', run .. 'changes:' .. base, 0, -1) or {}
+return {sequence, now, heard or '', type(score) == 'string' and score or '0', text, changes}
 `);
 
 /**
@@ -44,12 +42,12 @@ export const HISTORY = makeScript(`
 ${STANDING}
 local index, at, size = KEYS[1], ARGV[1], 0
 local page = {standing(index), ''}
-local ends = redis.call('HMGET', index, 'base', 'oldest')
-if not ends[1] then return page end
-if at == '' then at = ends[1] end
+local latest, oldest = unpack(redis.call('HMGET', index, 'latest', 'oldest'))
+if not latest then return page end
+if at == '' then at = select(2, string.match(latest, ${PARTS})) end
 local run = string.sub(index, 1, -1 - #'index')
 for left = tonumber(ARGV[2]), 0, -1 do
-  if tonumber(at) < tonumber(ends[2]) then break end
+  if tonumber(at) < tonumber(oldest) then break end
   if left == 0 or size >= tonumber(ARGV[3]) then
     page[2] = at
     break
@@ -72,9 +70,9 @@ return page
 /**
  * Tells runs, the one saved last first. Keys: runs. Arguments: the highest and the lowest
  * score as ZREVRANGEBYSCORE takes them, how many to skip, how many to look at, the wanted status or
- * `""`. Answers how many were looked at, the first and the last one's score, then for each run of
- * interest its member, its score, for how many milliseconds nothing was heard of its worker or `""`,
- * a text and a change or `""`. The text is the summary of its latest checkpoint, or of the whole one
+ * `""`. Answers how many were looked at, the first and the last one's score, the time in milliseconds
+ * since 1970, then for each run of interest its member, its score, when its worker was heard of beside
+ * its saves (`0` for never, `""` where that is not known), a text and a change or `""`. The text is the summary of its latest checkpoint, or of the whole one
  * that the change is to be folded into; or that checkpoint itself where it has no summary; or the
  * run's standing.
  */
@@ -83,25 +81,25 @@ ${STANDING}
 local highest, lowest, skipped, most, wanted = unpack(ARGV)
 local members = redis.call('ZREVRANGEBYSCORE', KEYS[1], highest, lowest, 'WITHSCORES',
   'LIMIT', skipped, most)
-local page = {tostring(#members / 2), members[2] or '', members[#members] or ''}
-local pipeline = string.sub(KEYS[1], 1, -1 - #'runs')
 local clock = redis.call('TIME')
-local now = clock[1] * 1000 + clock[2] / 1000
+local page = {tostring(#members / 2), members[2] or '', members[#members] or '',
+  string.format('%.0f', clock[1] * 1000 + clock[2] / 1000)}
+local pipeline = string.sub(KEYS[1], 1, -1 - #'runs')
 for i = 1, #members, 2 do
   local run = pipeline .. members[i] .. ':'
-  local status, sequence, base, entry, summary, changed, heard = unpack(redis.call('HMGET',
-    run .. 'index', 'status', 'sequence', 'base', 'entry', 'summary', 'changed', 'heard'))
+  local latest, summary, changed, heard = unpack(redis.call('HMGET', run .. 'index', 'latest',
+    'summary', 'changed', 'heard'))
+  local sequence, base, status, _, _, entry = string.match(latest or '', ${PARTS})
   if not status or wanted == '' or status == wanted then
     local text, change = summary, ''
     if base ~= sequence then
       if changed ~= '' then text = changed
       else change = redis.call('LINDEX', run .. 'changes:' .. base, -1) end
     end
-    if text == '' then text = redis.call('GET', run .. entry) end
+    if entry and text == '' then text = redis.call('GET', run .. entry) end
     if not change or not text then text, change = standing(run .. 'index'), '' end
     local at = #page
-    page[at + 1], page[at + 2] = members[i], members[i + 1]
-    page[at + 3] = heard and string.format('%.0f', now - heard) or ''
+    page[at + 1], page[at + 2], page[at + 3] = members[i], members[i + 1], heard or ''
     page[at + 4], page[at + 5] = text, change
   end
 end

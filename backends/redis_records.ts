@@ -16,8 +16,8 @@ import { listOf, textOf, textsOf } from "./redis_script.ts";
 export interface ToldLatest {
   /** Its sequence; where there is no checkpoint, the run's standing. */
   readonly sequence: string;
-  /** For how many milliseconds nothing was heard of its worker; empty where that is not known. */
-  readonly idle: string;
+  /** For how many milliseconds nothing was heard of its worker, where that is known. */
+  readonly idleMs: number | undefined;
   /** The whole checkpoint that its chain begins with, if there is one. */
   readonly whole: string | undefined;
   /** The changes since. */
@@ -26,10 +26,10 @@ export interface ToldLatest {
 
 /** What a script told of the latest checkpoint of a run. */
 export function toldLatest(reply: unknown): ToldLatest {
-  const [sequence, idle, whole, changes = []] = listOf(reply);
+  const [sequence, now, heard, score, whole, changes = []] = listOf(reply);
   return {
     sequence: textOf(sequence) ?? "unknown",
-    idle: textOf(idle) ?? "",
+    idleMs: idleMsAt(textOf(now), textOf(heard), textOf(score)),
     whole: textOf(whole),
     changes: textsOf(changes).join(","),
   };
@@ -43,7 +43,7 @@ export function toldLatest(reply: unknown): ToldLatest {
  * @throws {RecordVersionError} If a newer version of this package wrote it.
  */
 export function latestOf(
-  { sequence, idle, whole = "", changes }: ToldLatest,
+  { sequence, idleMs, whole = "", changes }: ToldLatest,
   where: string,
 ): LoadedRecord | undefined {
   try {
@@ -51,7 +51,7 @@ export function latestOf(
     const since = changesOf(changes, where);
     const record = since.length === 0 ? base : foldLatest(base, since, where);
     if (record.sequence !== Number(sequence)) return undefined;
-    return { ...record, idleMs: idleMsOf(idle) };
+    return { ...record, idleMs };
   } catch (cause) {
     throw damaged(cause, where);
   }
@@ -81,9 +81,16 @@ export function changesOf(text: string, where: string): readonly StoredChange[] 
   });
 }
 
-/** For how many milliseconds nothing was heard of a run. */
-export function idleMsOf(told: string): number | undefined {
-  return told === "" ? undefined : Number(told);
+/**
+ * For how many milliseconds nothing was heard of a run, if that is known.
+ *
+ * @param now Milliseconds since 1970.
+ * @param heard When its worker was heard of beside its saves, `0` for never, empty where unknown.
+ * @param score When it was saved last, in seconds.
+ */
+export function idleMsAt(now = "", heard = "", score = "0"): number | undefined {
+  if (heard === "") return undefined;
+  return Math.max(0, Math.round(Number(now) - Math.max(Number(heard), Number(score) * 1_000)));
 }
 
 function damaged(cause: unknown, where: string): Error {

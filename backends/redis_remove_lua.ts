@@ -4,6 +4,7 @@
  * @module
  */
 
+import { PARTS } from "./redis_latest.ts";
 import { STANDING } from "./redis_lua_helpers.ts";
 import { makeScript } from "./redis_script.ts";
 
@@ -35,8 +36,8 @@ export const DELETE = makeScript(`
 ${STANDING}
 local index, runs, expiring, rawRuns = unpack(KEYS)
 local run, was = string.sub(index, 1, -1 - #'index'), standing(index)
-local ends = redis.call('HMGET', index, 'base', 'oldest', 'status')
-local at = ends[2]
+local latest, at = unpack(redis.call('HMGET', index, 'latest', 'oldest'))
+local _, base, status = string.match(latest or '', ${PARTS})
 for left = tonumber(ARGV[3]), 0, -1 do
   if not at then break end
   if left == 0 then
@@ -45,11 +46,11 @@ for left = tonumber(ARGV[3]), 0, -1 do
   end
   local found = redis.call('HMGET', index, at, '>' .. at)
   redis.call('UNLINK', run .. (found[1] or ''), run .. 'changes:' .. at)
-  at = at ~= ends[1] and (found[2] or string.format('%.0f', at + 1))
+  at = at ~= base and (found[2] or string.format('%.0f', at + 1))
 end
 redis.call('UNLINK', index)
-if ends[3] then
-  redis.call('SET', run .. 'deleted', '', 'PX', ends[3] == 'completed' and ARGV[5] or ARGV[4])
+if status then
+  redis.call('SET', run .. 'deleted', '', 'PX', status == 'completed' and ARGV[5] or ARGV[4])
 end
 redis.call('ZREM', rawRuns, ARGV[1])
 redis.call('ZREM', runs, ARGV[2])
@@ -65,10 +66,10 @@ return was
 export const TRIM = makeScript(`
 local index, below, removed = KEYS[1], tonumber(ARGV[1]), 0
 local run = string.sub(index, 1, -1 - #'index')
-local ends = redis.call('HMGET', index, 'base', 'oldest')
-local at = ends[2]
+local latest, at = unpack(redis.call('HMGET', index, 'latest', 'oldest'))
+local _, base = string.match(latest or '', ${PARTS})
 for _ = 1, tonumber(ARGV[2]) do
-  if at == ends[1] then break end
+  if not at or at == base then break end
   local found = redis.call('HMGET', index, at, '>' .. at, '+' .. at)
   local following = found[2] or string.format('%.0f', at + 1)
   local changes, last, count = run .. 'changes:' .. at, at, 1

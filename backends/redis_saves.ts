@@ -1,5 +1,6 @@
 /**
- * Saving one checkpoint: whole, or as a change of the one before.
+ * Saving one checkpoint: whole, or as a change of the one before; and quickly where that is what this
+ * process saved last.
  *
  * @module
  */
@@ -7,8 +8,10 @@
 import type { PlannedChange } from "../pipeline/chain.ts";
 import type { CheckpointChange, CheckpointRecord } from "../pipeline/checkpoint_record.ts";
 import type { RunPlace } from "./redis_keys.ts";
-import { CHANGE, SAVE } from "./redis_lua.ts";
+import { type Known, type Latest, latestText, writerText } from "./redis_latest.ts";
+import { SAVE } from "./redis_lua.ts";
 import { encodeName, entryOf } from "./redis_names.ts";
+import { CHANGE, NEXT } from "./redis_next_lua.ts";
 import { type RunScript, textOf } from "./redis_script.ts";
 import { summaryOf } from "./redis_summary.ts";
 
@@ -32,9 +35,15 @@ export interface WholeCheckpoint {
   readonly change: Pick<CheckpointChange, "since" | "sinceWriter"> | undefined;
 }
 
+/** What came of a save: what is known from now on, or why it was not made. */
+export type Saved = Known | "conflict" | "unknown";
+
+/** Whole checkpoints of a run between two that tidy up its index. */
+const UNTIDIED = 31;
+
 /**
- * Saves a whole checkpoint; comes back with `saved`, `conflict`, or `unknown` where an older store
- * has to be searched first.
+ * Saves a whole checkpoint. It is a `conflict` where another one is stored, and `unknown` where an older
+ * store has to be searched first.
  *
  * @param anew Whether that search was made.
  */
@@ -42,49 +51,89 @@ export async function saveWhole(
   { run, place: { keys, raw }, ttl }: Saving,
   { record, text, change }: WholeCheckpoint,
   anew: "anew" | "",
-): Promise<string | undefined> {
-  const node = encodeName(record.nodeId);
-  const entry = entryOf(record.sequence, typeof node === "string" ? node : await node);
+): Promise<Saved> {
+  const latest = latestOf(record, ttl, await entryFor(record));
+  const { sequence, status, entry } = latest;
   const writer = writerText(record.writer);
-  const args = [String(record.sequence), writer, record.status, ttl, text];
-  const upon = uponText(change, record.writer, writer);
+  const upon = change === undefined || change.since < 0 ? "" : writerText(change.sinceWriter);
   const summary = summaryOf(record, text);
-  const isPlain = keys.run === raw.run;
-  if (summary !== "" || anew !== "" || !isPlain) args.push(upon, summary, anew, raw.member);
-  else if (upon !== writer) args.push(upon);
-  const answer = await run(
-    SAVE,
-    [keys.index, `${keys.run}:${entry}`, keys.runs, ...isPlain ? [] : [raw.runs]],
-    args,
+  const answer = textOf(
+    await run(
+      SAVE,
+      [keys.index, `${keys.run}:${entry}`, keys.runs, ...keys.run === raw.run ? [] : [raw.runs]],
+      [String(sequence), writer, status, ttl, text, upon, summary, anew, raw.member],
+    ),
   );
-  return textOf(answer);
+  if (answer === "conflict" || answer === "unknown") return answer;
+  const common = { text: latestText(latest), hasSummary: summary !== "" };
+  return { ...latest, ...common, hasChanged: false, untidied: 0 };
 }
 
-/** Saves a checkpoint as a change; comes back with whether it was taken. */
+/**
+ * Saves a whole checkpoint upon the one that is known; comes back with what is known from now on, or
+ * with nothing where it was not saved.
+ */
+export async function saveNext(
+  { run, place: { keys }, ttl }: Saving,
+  record: CheckpointRecord,
+  text: string,
+  known: Known,
+): Promise<Known | undefined> {
+  if (known.untidied >= UNTIDIED) return undefined;
+  const entry = entryFor(record);
+  const latest = latestOf(record, ttl, typeof entry === "string" ? entry : await entry);
+  const summary = summaryOf(record, text);
+  const [sequence, base] = [`${latest.sequence}`, `${known.base}`];
+  const fields = [sequence, latest.entry];
+  if (latest.sequence > known.base + 1) fields.push(`>${base}`, sequence, `<${sequence}`, base);
+  if (summary !== "" || known.hasSummary) fields.push("summary", summary);
+  const next = {
+    ...latest,
+    text: latestText(latest),
+    hasSummary: summary !== "",
+    hasChanged: known.hasChanged,
+    untidied: known.untidied + 1,
+  };
+  const args = [known.text, next.text, text, latest.ttl, keys.member, ...fields];
+  const answer = await run(NEXT, [keys.index, `${keys.run}:${latest.entry}`, keys.runs], args);
+  return textOf(answer) === "saved" ? next : undefined;
+}
+
+/** Saves a checkpoint as a change of the one that is known; comes back as {@linkcode saveNext} does. */
 export async function saveChange(
   { run, place: { keys }, ttl }: Saving,
   record: CheckpointRecord,
-  { base, since, text }: PlannedChange,
-): Promise<boolean> {
-  const args = [String(record.sequence), writerText(record.writer), record.status, ttl, text];
-  args.push(String(base), String(since));
+  { base, count, text }: PlannedChange,
+  known: Known,
+): Promise<Known | undefined> {
+  if (known.base !== base) return undefined;
+  const latest = { ...latestOf(record, ttl, known.entry), base };
   const summary = summaryOf(record, text);
-  if (summary !== "") args.push(summary);
-  const answer = await run(CHANGE, [keys.index, keys.runs], args);
-  return textOf(answer) === "saved";
+  const fields: string[] = [];
+  if (count === 1) fields.push(`+${base}`, "open");
+  if (summary !== "" || known.hasChanged) fields.push("changed", summary);
+  const next = { ...known, ...latest, text: latestText(latest), hasChanged: summary !== "" };
+  const answer = await run(
+    CHANGE,
+    [keys.index, `${keys.run}:${known.entry}`, keys.runs, `${keys.run}:changes:${base}`],
+    [known.text, next.text, text, latest.ttl, keys.member, String(count), ...fields],
+  );
+  return textOf(answer) === "saved" ? next : undefined;
 }
 
-/** The writer of what a checkpoint is saved upon, as scripts know it; empty if that is unknown. */
-function uponText(
-  change: WholeCheckpoint["change"],
-  ownWriter: string,
-  own: string,
-): string {
-  if (change === undefined || change.since < 0) return "";
-  return change.sinceWriter === ownWriter ? own : writerText(change.sinceWriter);
+function latestOf(
+  { sequence, status, writer }: CheckpointRecord,
+  ttl: string,
+  entry: string,
+): Latest {
+  const common = { sequence, base: sequence, status, entry };
+  return { ...common, ttl: status === "paused" ? "" : ttl, writer };
 }
 
-/** A writer as scripts know it: as JSON, in which a lone surrogate differs from what stands for all. */
-export function writerText(writer: string): string {
-  return JSON.stringify(writer);
+/** The last part of a checkpoint's key; at once, but for the longest names. */
+function entryFor({ sequence, nodeId }: CheckpointRecord): string | Promise<string> {
+  const node = encodeName(nodeId);
+  return typeof node === "string"
+    ? entryOf(sequence, node)
+    : node.then((encoded) => entryOf(sequence, encoded));
 }

@@ -9,7 +9,7 @@ import type { CheckpointRecord } from "../pipeline/checkpoint_record.ts";
 import type { RunSummary } from "../pipeline/checkpointer.ts";
 import { recordFromText, recordToText, summarize } from "../pipeline/record.ts";
 import { foldLatest } from "../pipeline/stored_chain.ts";
-import { changesOf, idleMsOf } from "./redis_records.ts";
+import { changesOf } from "./redis_records.ts";
 
 /** Longest text that is its own summary: making another one takes longer than reading it. */
 const LONGEST = 4_000;
@@ -20,8 +20,8 @@ export interface ToldSummary {
   readonly text: string;
   /** The change that the latest checkpoint is; empty where it is none. */
   readonly change: string;
-  /** For how many milliseconds nothing was heard of its worker; empty where that is not known. */
-  readonly idle: string;
+  /** For how many milliseconds nothing was heard of its worker, where that is known. */
+  readonly idleMs: number | undefined;
 }
 
 /**
@@ -48,9 +48,9 @@ const WHERE = "that is a run's latest one in Redis";
  *
  * @throws {RecordVersionError} If a newer version of this package wrote it.
  */
-export function fromSummary({ text, change, idle }: ToldSummary): RunSummary {
+export function fromSummary({ text, change, idleMs }: ToldSummary): RunSummary {
   const whole = recordFromText(text, WHERE, "");
-  return summarize(latestOf(whole, change), idleMsOf(idle));
+  return summarize(latestOf(whole, change), idleMs);
 }
 
 /** What a summary needs of the latest record, to which no other change matters. */

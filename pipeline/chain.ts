@@ -8,7 +8,7 @@
 import type { CheckpointChange, CheckpointRecord } from "./checkpoint_record.ts";
 import { type StoredChange, toStoredChange } from "./stored_change.ts";
 
-/** A record whose text is no longer than this is always whole. */
+/** A record whose text is no longer than this is always whole, unless a store says otherwise. */
 const SMALL = 1_024;
 
 /** Changes that may follow a small record; who loads reads them all. */
@@ -46,6 +46,8 @@ export interface PlannedChange {
   readonly base: number;
   /** Sequence of the record that it changes; stored by the same writer, and still the latest. */
   readonly since: number;
+  /** How many changes the chain has with it. */
+  readonly count: number;
   /** What is to be stored. */
   readonly text: string;
   /** By how much the whole record's text grew, about. */
@@ -70,6 +72,8 @@ export interface Chains {
 export interface ChainOptions {
   /** The text that it keeps of a change; by default all of it, as JSON. */
   readonly textOf?: (change: StoredChange, record: CheckpointRecord) => string;
+  /** A record whose text is no longer than this is always whole. Default 1,024. */
+  readonly small?: number;
   /**
    * How much loading may read, as a multiple of the record: the less, the more whole ones are stored.
    * Default 2.
@@ -88,6 +92,7 @@ export interface ChainOptions {
 export function makeChains(
   {
     textOf = (change) => JSON.stringify(change),
+    small = SMALL,
     mostRead = 2,
     longest = LONGEST_CHAIN,
     wholePerChange = WHOLE_PER_CHANGE,
@@ -115,10 +120,11 @@ export function makeChains(
       // Whoever loads reads the chain from its beginning.
       const isLong = chain.begun + chain.changes >= mostRead * chain.whole ||
         chain.count >= Math.max(longest, chain.whole / wholePerChange);
-      if (!follows || isLong || chain.whole <= SMALL) return undefined;
+      if (!follows || isLong || chain.whole <= small) return undefined;
       const text = textOf(toStoredChange(record, change, chain), record);
       if (text.length * 2 > chain.whole) return undefined;
-      return { base: chain.base, since: chain.last, text, growth: growthOf(change) };
+      const { base, last: since, count } = chain;
+      return { base, since, count: count + 1, text, growth: growthOf(change) };
     },
     savedWhole(record, length) {
       const { sequence, savedAt, writer, leaseMs, steps } = record;

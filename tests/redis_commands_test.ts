@@ -44,7 +44,7 @@ for (const { name, ignore, open } of DRIVERS) {
       const loading = await billOf(async () => {
         for (let load = 0; load < 40; load++) await checkpointer.loadLatest("factory", "r1");
       });
-      assertEquals(loading, { evalsha: 40, get: 40, hmget: 40, time: 40 });
+      assertEquals(loading, { evalsha: 40, get: 40, hmget: 40, time: 40, zscore: 40 });
       // No command but ours was sent: those within a script are counted too.
       const within = Object.entries(saving).filter(([command]) => command !== "evalsha");
       for (const [command, calls] of within) {
@@ -104,6 +104,7 @@ Deno.test("a long run costs no more than a short one", async () => {
     get: 1,
     hmget: 1,
     time: 1,
+    zscore: 1,
   });
   const left = await billOf(async () => {
     for await (const { sequence } of checkpointer.history("factory", "r1")) {

@@ -1,0 +1,100 @@
+/**
+ * What an index says of the latest checkpoint: one text, so that whoever saved it knows by comparing
+ * that alone that nothing has happened to its run since.
+ *
+ * @module
+ */
+
+import type {
+  CheckpointChange,
+  CheckpointRecord,
+  RunStatus,
+} from "../pipeline/checkpoint_record.ts";
+
+/** The latest checkpoint of a run. */
+export interface Latest {
+  /** Its sequence. */
+  readonly sequence: number;
+  /** That of the whole checkpoint that its chain begins with, or its own. */
+  readonly base: number;
+  /** Its status. */
+  readonly status: RunStatus;
+  /** Time to live in milliseconds; empty if it does not expire. */
+  readonly ttl: string;
+  /** The id of its writer. */
+  readonly writer: string;
+  /** The last part of the whole one's key. */
+  readonly entry: string;
+}
+
+/** The text; no part of it holds a space. */
+export function latestText({ sequence, base, status, ttl, writer, entry }: Latest): string {
+  return `${sequence} ${base} ${status} ${ttl || NO_TTL} ${writerText(writer)} ${entry}`;
+}
+
+/** Stands for the time to live of what does not expire. */
+const NO_TTL = "-";
+
+/**
+ * Lua that takes the text apart: sequence, base, status, time to live or `-`, writer, entry. What may
+ * follow marks a text that nobody knows: its checkpoint took the place of another one.
+ */
+export const PARTS = `'^([^ ]+) ([^ ]+) ([^ ]+) ([^ ]+) ([^ ]+) ([^ ]+)'`;
+
+/** A writer as scripts know it: as JSON, in which a lone surrogate differs from what stands for all. */
+export function writerText(writer: string): string {
+  return JSON.stringify(writer).replaceAll(" ", "\\u0020");
+}
+
+/** What this process saved last of a run. */
+export interface Known extends Latest {
+  /** What the index says of it, as text. */
+  readonly text: string;
+  /** Whether the index holds a summary of the whole checkpoint. */
+  readonly hasSummary: boolean;
+  /** Whether it holds one of the latest change, or of an earlier one. */
+  readonly hasChanged: boolean;
+  /** Whole checkpoints that were saved since the index was last tidied up. */
+  readonly untidied: number;
+}
+
+/** Runs that are known; of others, what is saved next finds out for itself. */
+const RUNS_KNOWN = 10_000;
+
+/** What this process saved last, by the key of the index. */
+export interface KnownRuns {
+  /**
+   * What is known of the run, if that is what a record is to be saved upon by the same writer. It is
+   * then forgotten: whoever saves notes what comes of it.
+   */
+  take(
+    index: string,
+    record: CheckpointRecord,
+    change: CheckpointChange | undefined,
+  ): Known | undefined;
+  /** Notes what was saved. */
+  note(index: string, known: Known): void;
+}
+
+/** Begins with no run known. */
+export function makeKnownRuns(): KnownRuns {
+  const runs = new Map<string, Known>();
+  return {
+    take(index, { sequence, writer }, change) {
+      const known = runs.get(index);
+      if (known === undefined) return undefined;
+      runs.delete(index);
+      const isUpon = change !== undefined && change.since === known.sequence &&
+        change.sinceWriter === known.writer && writer === known.writer &&
+        sequence > known.sequence;
+      return isUpon ? known : undefined;
+    },
+    note(index, known) {
+      // Whoever goes on after a stop is another writer.
+      if (known.status !== "running") return;
+      runs.set(index, known);
+      if (runs.size <= RUNS_KNOWN) return;
+      for (const oldest of runs.keys()) return void runs.delete(oldest);
+    },
+  };
+}
