@@ -6,6 +6,7 @@
  * @module
  */
 
+import { turnOfEventLoop } from "../pipeline/turn.ts";
 import { childOf, DRAFT, headSequenceOf, LEASE, sequenceOf } from "./file_names.ts";
 
 /** So long, in milliseconds, reading keeps the thread before others get their turn. */
@@ -151,21 +152,8 @@ export function makeTurns(): () => Promise<void> | undefined {
   let began = performance.now();
   return () => {
     if (performance.now() - began < LONGEST_TURN_MS) return undefined;
-    return afterOthers().then(() => void (began = performance.now()));
+    return turnOfEventLoop().then(() => void (began = performance.now()));
   };
-}
-
-/** Comes back when what waits had its turn: by a message, for a timer sleeps one or two milliseconds. */
-function afterOthers(): Promise<void> {
-  const { port1, port2 } = new MessageChannel();
-  return new Promise((resolve) => {
-    port1.onmessage = () => {
-      port1.close();
-      port2.close();
-      resolve();
-    };
-    port2.postMessage(undefined);
-  });
 }
 
 /** Removes a file; whether it was there. */

@@ -5,6 +5,8 @@
  * @module
  */
 
+import { turnOfEventLoop } from "./turn.ts";
+
 /** The longest that a run goes on before others get their turn, in milliseconds. */
 const STRETCH_MS = 10;
 
@@ -38,26 +40,8 @@ export function makePace(): Pace {
       return now - since >= STRETCH_MS;
     },
     async giveWay() {
-      turn ??= turnOfEventLoop();
-      await turn;
+      await turnOfEventLoop();
       since = performance.now();
     },
   };
-}
-
-/** The turn that is awaited: the tasks of a fan-out share it, and so do runs that go on together. */
-let turn: Promise<void> | undefined;
-
-/** Takes a message's way: a timer waits for a millisecond or more, and a microtask for nothing. */
-function turnOfEventLoop(): Promise<void> {
-  const { port1, port2 } = new MessageChannel();
-  const { promise, resolve } = Promise.withResolvers<void>();
-  port1.onmessage = () => {
-    port1.close();
-    port2.close();
-    turn = undefined;
-    resolve();
-  };
-  port2.postMessage(undefined);
-  return promise;
 }

@@ -25,6 +25,7 @@ const PROTOCOL = [
   "pipeline/stored_change.ts",
   "pipeline/stored_chain.ts",
   "pipeline/newer_runs.ts",
+  "pipeline/turn.ts",
 ];
 
 /** What the backends share; it imports nothing. */
