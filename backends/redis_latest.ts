@@ -54,8 +54,6 @@ export interface Known extends Latest {
   readonly hasSummary: boolean;
   /** Whether it holds one of the latest change, or of an earlier one. */
   readonly hasChanged: boolean;
-  /** Whole checkpoints that were saved since the index was last tidied up. */
-  readonly untidied: number;
 }
 
 /** Runs that are known; of others, what is saved next finds out for itself. */

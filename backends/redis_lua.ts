@@ -29,8 +29,9 @@ import { makeScript } from "./redis_script.ts";
  * gets no longer to live than the latest has. Nobody knows a checkpoint in the place of another one:
  * who saved the first one knows nothing of the second.
  *
- * The end of expired runs is left to the first save of a run, that of expired checkpoints to every
- * later one. Each does more than comes up until the next.
+ * What is no matter of this checkpoint is left to some saves: the end of expired runs to the first
+ * one of a run, that of expired checkpoints to every eighth and to those that end a chain. Each does
+ * more than comes up meanwhile.
  */
 export const SAVE = makeScript(`
 local call, pcall = redis.call, redis.pcall
@@ -115,17 +116,18 @@ else
       if left == -1 or left > tonumber(ttl) then call('PEXPIREAT', key, deadline) end
     end
   end
-  local first = call('HGET', index, 'oldest')
-  local oldest = first
-  for _ = 1, 64 do
-    local found = call('HMGET', index, oldest, '>' .. oldest)
-    if not found[1] or call('EXISTS', run .. found[1]) == 1 then break end
-    local following = found[2] or string.format('%.0f', oldest + 1)
-    call('UNLINK', run .. 'changes:' .. oldest)
-    call('HDEL', index, oldest, '+' .. oldest, '>' .. oldest, '<' .. following)
-    oldest = following
+  if number % 8 == 0 or stored ~= base then
+    local oldest = call('HGET', index, 'oldest')
+    for _ = 1, 64 do
+      local found = call('HMGET', index, oldest, '>' .. oldest)
+      if not found[1] or call('EXISTS', run .. found[1]) == 1 then break end
+      local following = found[2] or string.format('%.0f', oldest + 1)
+      call('UNLINK', run .. 'changes:' .. oldest)
+      call('HDEL', index, oldest, '+' .. oldest, '>' .. oldest, '<' .. following)
+      oldest = following
+    end
+    call('HSET', index, 'oldest', oldest)
   end
-  if oldest ~= first then call('HSET', index, 'oldest', oldest) end
 end
 return 'saved'
 `);

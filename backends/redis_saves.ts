@@ -38,8 +38,8 @@ export interface WholeCheckpoint {
 /** What came of a save: what is known from now on, or why it was not made. */
 export type Saved = Known | "conflict" | "unknown";
 
-/** Whole checkpoints of a run between two that tidy up its index. */
-const UNTIDIED = 31;
+/** Of so many sequences, one is saved in the way that also tidies up the index. */
+const TIDIED = 32;
 
 /**
  * Saves a whole checkpoint. It is a `conflict` where another one is stored, and `unknown` where an older
@@ -66,12 +66,12 @@ export async function saveWhole(
   );
   if (answer === "conflict" || answer === "unknown") return answer;
   const common = { text: latestText(latest), hasSummary: summary !== "" };
-  return { ...latest, ...common, hasChanged: false, untidied: 0 };
+  return { ...latest, ...common, hasChanged: false };
 }
 
 /**
  * Saves a whole checkpoint upon the one that is known; comes back with what is known from now on, or
- * with nothing where it was not saved.
+ * with nothing where it was not saved, or is to be saved in the other way.
  */
 export async function saveNext(
   { run, place: { keys }, ttl }: Saving,
@@ -79,7 +79,8 @@ export async function saveNext(
   text: string,
   known: Known,
 ): Promise<Known | undefined> {
-  if (known.untidied >= UNTIDIED) return undefined;
+  const endsChain = known.sequence !== known.base;
+  if (endsChain || record.sequence % TIDIED === 0) return undefined;
   const entry = entryFor(record);
   const latest = latestOf(record, ttl, typeof entry === "string" ? entry : await entry);
   const summary = summaryOf(record, text);
@@ -92,7 +93,6 @@ export async function saveNext(
     text: latestText(latest),
     hasSummary: summary !== "",
     hasChanged: known.hasChanged,
-    untidied: known.untidied + 1,
   };
   const args = [known.text, next.text, text, latest.ttl, keys.member, ...fields];
   const answer = await run(NEXT, [keys.index, `${keys.run}:${latest.entry}`, keys.runs], args);
