@@ -4,16 +4,13 @@
  * @module
  */
 
-import { makeChains } from "../pipeline/chain.ts";
 import type { CheckpointChange, CheckpointRecord } from "../pipeline/checkpoint_record.ts";
-import {
-  CheckpointConflictError,
-  type Checkpointer,
-  type ListRunsOptions,
-  type LoadedRecord,
-  type RunSummary,
+import type {
+  Checkpointer,
+  ListRunsOptions,
+  LoadedRecord,
+  RunSummary,
 } from "../pipeline/checkpointer.ts";
-import { recordToText } from "../pipeline/record.ts";
 import { refuseBelow, requireOne } from "./options.ts";
 import {
   connectionOf,
@@ -27,10 +24,10 @@ import {
 import { type OwnConnection, ownConnection } from "./redis_connection.ts";
 import { RedisError } from "./redis_error.ts";
 import { makePlaces, placeOfPipeline, type PlaceOfRun, type RunPlace } from "./redis_keys.ts";
-import { type Known, makeKnownRuns, writerText } from "./redis_latest.ts";
+import { writerText } from "./redis_latest.ts";
 import { listRuns } from "./redis_listing.ts";
 import { TOUCH } from "./redis_lua.ts";
-import { adopt, oldRecordsOf, removeUnknown } from "./redis_old_records.ts";
+import { oldRecordsOf, removeUnknown } from "./redis_old_records.ts";
 import {
   checkKeyPrefix,
   millisecondsOf,
@@ -41,7 +38,7 @@ import { patientRuns, type RunFor } from "./redis_patience.ts";
 import { HISTORY, LATEST } from "./redis_read_lua.ts";
 import { historyOf, latestOf, toldLatest } from "./redis_records.ts";
 import { DELETE, TRIM } from "./redis_remove_lua.ts";
-import { saveChange, saveNext, saveWhole, type Saving } from "./redis_saves.ts";
+import { makeSaver } from "./redis_saver.ts";
 import { type RunScript, runScript, textOf, textsOf } from "./redis_script.ts";
 import { parseUrl } from "./redis_url.ts";
 import { makeWatch } from "./retry.ts";
@@ -59,12 +56,6 @@ export type {
 
 /** Whole checkpoints that `history` reads at a time, and how many bytes are enough. */
 const HISTORY_PAGE = ["100", "4000000"];
-
-/**
- * Memory has room for a whole checkpoint now and then, and who loads waits for every change. To write
- * a change takes the server longer than a short text: it has more keys to keep alive.
- */
-const CHAINS = { small: 2_048, mostRead: 1.5, longest: 192, wholePerChange: 250 };
 
 /** Whole checkpoints that are removed at a time. */
 const REMOVE_PAGE = "1000";
@@ -97,8 +88,7 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
   /** In milliseconds, as the scripts take it. */
   readonly #ttl: string;
   readonly #run: RunFor;
-  readonly #chains = makeChains(CHAINS);
-  readonly #known = makeKnownRuns();
+  readonly #saver = makeSaver();
   readonly #underWay = makeUnderWay();
   #isDisposed = false;
 
@@ -140,54 +130,11 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
    * @throws {RedisError} If Redis refused it or could not be reached.
    */
   save(record: CheckpointRecord, change?: CheckpointChange): Promise<void> {
-    return this.#call("save a checkpoint", (run) => this.#save(run, record, change));
-  }
-
-  async #save(run: RunScript, record: CheckpointRecord, change?: CheckpointChange): Promise<void> {
-    const found = this.#placeOf(record.pipelineName, record.runId);
-    const place = found instanceof Promise ? await found : found;
-    const { index } = place.keys;
-    const saving: Saving = { run, place, ttl: this.#ttl };
-    const known = this.#known.take(index, record, change);
-    const saved = known && await this.#saveUpon(saving, known, record, change);
-    // Where the quick way is refused, the other one tells why.
-    this.#known.note(index, saved ?? await this.#saveAnyhow(saving, record, change));
-  }
-
-  /** Saves upon what was saved here last; `undefined` where that is not the latest any more. */
-  async #saveUpon(
-    saving: Saving,
-    known: Known,
-    record: CheckpointRecord,
-    change: CheckpointChange | undefined,
-  ): Promise<Known | undefined> {
-    const planned = this.#chains.plan(record, change);
-    if (planned !== undefined) {
-      const saved = await saveChange(saving, record, planned, known);
-      if (saved !== undefined) this.#chains.savedChange(record, planned);
-      return saved;
-    }
-    const text = recordToText(record);
-    const saved = await saveNext(saving, record, text, known);
-    if (saved !== undefined) this.#chains.savedWhole(record, text.length);
-    return saved;
-  }
-
-  async #saveAnyhow(
-    saving: Saving,
-    record: CheckpointRecord,
-    change: CheckpointChange | undefined,
-  ): Promise<Known> {
-    const text = recordToText(record);
-    const whole = { record, text, change };
-    let saved = await saveWhole(saving, whole, "");
-    if (saved === "unknown") {
-      await adopt(saving.run, saving.place, saving.ttl);
-      saved = await saveWhole(saving, whole, "anew");
-    }
-    if (saved === "conflict" || saved === "unknown") throw new CheckpointConflictError(record);
-    this.#chains.savedWhole(record, text.length);
-    return saved;
+    return this.#call("save a checkpoint", async (run) => {
+      const found = this.#placeOf(record.pipelineName, record.runId);
+      const place = found instanceof Promise ? await found : found;
+      return await this.#saver.save({ run, place, ttl: this.#ttl }, record, change);
+    });
   }
 
   /**
@@ -245,7 +192,7 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
 
   /** Removes all that is stored of a run. */
   async deleteRun(pipelineName: string, runId: string): Promise<void> {
-    this.#chains.forget(pipelineName, runId);
+    this.#saver.forget(pipelineName, runId);
     await this.#call("delete a run", async (run) => {
       const place = await this.#placeOf(pipelineName, runId);
       const { keys: { index, runs, expiring, member }, raw } = place;

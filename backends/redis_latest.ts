@@ -52,7 +52,7 @@ export interface Known extends Latest {
   readonly text: string;
   /** Whether the index holds a summary of the whole checkpoint. */
   readonly hasSummary: boolean;
-  /** Whether it holds one of the latest change, or of an earlier one. */
+  /** Whether it holds one of the latest change: only where that is no whole checkpoint. */
   readonly hasChanged: boolean;
 }
 

@@ -84,15 +84,17 @@ export async function saveNext(
   const entry = entryFor(record);
   const latest = latestOf(record, ttl, typeof entry === "string" ? entry : await entry);
   const summary = summaryOf(record, text);
-  const [sequence, base] = [`${latest.sequence}`, `${known.base}`];
+  const [sequence, before] = [`${latest.sequence}`, `${known.sequence}`];
   const fields = [sequence, latest.entry];
-  if (latest.sequence > known.base + 1) fields.push(`>${base}`, sequence, `<${sequence}`, base);
+  if (latest.sequence > known.sequence + 1) {
+    fields.push(`>${before}`, sequence, `<${sequence}`, before);
+  }
   if (summary !== "" || known.hasSummary) fields.push("summary", summary);
   const next = {
     ...latest,
     text: latestText(latest),
     hasSummary: summary !== "",
-    hasChanged: known.hasChanged,
+    hasChanged: false,
   };
   const args = [known.text, next.text, text, latest.ttl, keys.member, ...fields];
   const answer = await run(NEXT, [keys.index, `${keys.run}:${latest.entry}`, keys.runs], args);

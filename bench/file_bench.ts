@@ -4,6 +4,7 @@ import { append, definePipeline, END, unchecked } from "../mod.ts";
 import { recordToText } from "../pipeline/record.ts";
 import { record } from "../tests/probe_record.ts";
 import { record as likeRecord } from "./bench_record.ts";
+import { cycle } from "./cycle.ts";
 import { benchRatio, benchTime } from "./measure.ts";
 
 const STEPS = 100;
@@ -17,17 +18,7 @@ const encoder = new TextEncoder();
 const root = await makeFolder(".");
 globalThis.addEventListener("unload", () => Deno.removeSync(root, { recursive: true }));
 let folder = "";
-let cycle: ReturnType<typeof cycleIn>;
-
-function cycleIn(folder: string) {
-  return definePipeline({
-    name: "cycle",
-    state: unchecked<{ count: number; text: string }>(),
-    nodes: { add: (state) => ({ count: state.count + 1 }) },
-    start: "add",
-    edges: { add: (state) => state.count < STEPS ? "add" : END },
-  }, { checkpointer: new FileCheckpointer(folder), recursionLimit: Infinity });
-}
+let counting: ReturnType<typeof cycle>;
 
 /** The same system calls as a save's, for a checkpoint of a state like that of the pipeline. */
 async function bareSave(number: number): Promise<void> {
@@ -55,13 +46,13 @@ benchRatio({
   mostTimes: 1.2,
   async setUp() {
     folder = await makeFolder(root);
-    cycle = cycleIn(folder);
+    counting = cycle(new FileCheckpointer(folder), STEPS);
   },
   async floor() {
     for (let step = 0; step <= STEPS; step++) await bareSave(step);
   },
   async work() {
-    await cycle.invoke({ count: 0, text: TEXT });
+    await counting.invoke({ count: 0, text: TEXT });
   },
 });
 

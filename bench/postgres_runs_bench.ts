@@ -5,6 +5,7 @@ import { append, definePipeline, END, send, unchecked } from "../mod.ts";
 import { findPostgres } from "../tests/servers/postgres.ts";
 import { bareInsert } from "./bare_insert.ts";
 import { record } from "./bench_record.ts";
+import { cycle } from "./cycle.ts";
 import { benchRate, benchRatio, benchTime } from "./measure.ts";
 
 const STEPS = 100;
@@ -19,17 +20,11 @@ function connect(max: number) {
 await query(postgresSchema("bare"));
 const runBare = runnerFor(connect(1));
 
-function cycle(client: pg.Pool, steps: number) {
-  return definePipeline({
-    name: "cycle",
-    state: unchecked<{ count: number; text: string }>(),
-    nodes: { add: (state) => ({ count: state.count + 1 }) },
-    start: "add",
-    edges: { add: (state) => state.count < steps ? "add" : END },
-  }, { checkpointer: new PostgresCheckpointer({ client }), recursionLimit: Infinity });
+function connected(max: number): PostgresCheckpointer {
+  return new PostgresCheckpointer({ client: connect(max) });
 }
 
-const single = cycle(connect(1), STEPS);
+const single = cycle(connected(1), STEPS);
 benchRatio({
   name: "a step of a run on Postgres",
   unit: "step",
@@ -44,7 +39,7 @@ benchRatio({
   },
 });
 
-const crowd = cycle(connect(10), 20);
+const crowd = cycle(connected(10), 20);
 for (const [runs, least] of [[50, 6_000], [200, 10_000]] as const) {
   benchRate({
     name: `${runs} runs of 20 steps at once on Postgres`,

@@ -5,6 +5,7 @@ import { recordToText } from "../pipeline/record.ts";
 import { startRedis } from "../tests/servers/redis.ts";
 import { keepApart } from "./apart.ts";
 import { record } from "./bench_record.ts";
+import { cycle } from "./cycle.ts";
 import { benchRate, benchRatio, benchTime } from "./measure.ts";
 
 const STEPS = 100;
@@ -23,23 +24,13 @@ async function bareSave(runId: string, step: number): Promise<void> {
     .zadd("bare:runs", Date.now() / 1_000, runId).exec();
 }
 
-function cycle(steps: number) {
-  return definePipeline({
-    name: "cycle",
-    state: unchecked<{ count: number; text: string }>(),
-    nodes: { add: (state) => ({ count: state.count + 1 }) },
-    start: "add",
-    edges: { add: (state) => state.count < steps ? "add" : END },
-  }, { checkpointer, recursionLimit: Infinity });
-}
-
 /** Runs that each is among: how long it takes to find a place depends on how many there are. */
 const OTHERS = 1_000;
 for (const runs of ["bare:runs", "firefly:ckpt:cycle:runs"]) {
   const others = Array.from({ length: OTHERS }, (_, other) => [other, crypto.randomUUID()]);
   await client.zadd(runs, ...others.flat());
 }
-const single = cycle(STEPS);
+const single = cycle(checkpointer, STEPS);
 benchRatio({
   name: "a step of a run on Redis",
   awake: true,
@@ -55,7 +46,7 @@ benchRatio({
   },
 });
 
-const crowd = cycle(20);
+const crowd = cycle(checkpointer, 20);
 for (const runs of [50, 200]) {
   benchRate({
     name: `${runs} runs of 20 steps at once on Redis`,

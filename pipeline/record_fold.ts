@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { CheckpointRecord } from "./checkpoint_record.ts";
-import { isList, type Json, type JsonObject } from "./json.ts";
+import type { CheckpointChange, CheckpointRecord } from "./checkpoint_record.ts";
+import { isList, type Json } from "./json.ts";
 import { withoutOutcome } from "./task_list.ts";
 import type { TaskRecord } from "./task_record.ts";
 
@@ -20,17 +20,7 @@ export type TaskOutcomeRecord = TaskRecord extends infer Task
   : never;
 
 /** A change as it is folded: one that was just found, or one that a store kept. */
-export interface FoldableChange {
-  /** Fields of the encoded state that have a new value. */
-  readonly set: JsonObject;
-  /** Items that were added at the end of a field's list. */
-  readonly appended: { readonly [field: string]: readonly Json[] };
-  /** Fields that the state no longer has. */
-  readonly removed: readonly string[];
-  /** Visits that finished since. */
-  readonly completedNodes: readonly string[];
-  /** Whether these take the place of those before. */
-  readonly replacesCompletedNodes?: boolean;
+export interface FoldableChange extends Omit<CheckpointChange, "since" | "sinceWriter" | "tasks"> {
   /** All tasks anew, or what came of some of them. */
   readonly tasks:
     | { readonly all: readonly TaskRecord[] }

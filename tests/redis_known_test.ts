@@ -14,27 +14,34 @@ const ignore = await whyNot(REDIS) !== undefined;
 /** Checkpoints of a run, newest first. */
 type Records = readonly [CheckpointRecord, ...CheckpointRecord[]];
 
-/** What a save is sent as. */
+/** A command and its arguments. */
 type Sent = readonly string[];
 
-/** Runs a test with a checkpointer whose commands it may see, and answers lose. */
-async function withRedis(
-  test: (probe: {
-    readonly store: RedisCheckpointer;
-    readonly other: RedisCheckpointer;
-    readonly client: Redis;
-    readonly sent: Sent[];
-    loseNext(): void;
-  }) => Promise<void>,
-): Promise<void> {
+/** What a test gets: two instances over one server, of which the first is watched. */
+interface Probe {
+  readonly store: RedisCheckpointer;
+  readonly other: RedisCheckpointer;
+  readonly client: Redis;
+  /** The commands of the first one. */
+  readonly sent: Sent[];
+  /** Has its next answer lost. */
+  loseNext(): void;
+}
+
+/** Registers a test with a server of its own. */
+function testOnRedis(name: string, test: (probe: Probe) => Promise<void>): void {
+  Deno.test({ name: `Redis: ${name}`, ignore, fn: () => withRedis(test) });
+}
+
+async function withRedis(test: (probe: Probe) => Promise<void>): Promise<void> {
   await using server = await startRedis();
   const client = new Redis(server.url());
   const sent: Sent[] = [];
   let isLost = false;
   const watched = {
-    async call(...words: string[]) {
-      sent.push(words);
-      const answer = await client.call(...(words as [string, ...string[]]));
+    async call(command: string, ...args: string[]) {
+      sent.push([command, ...args]);
+      const answer = await client.call(command, ...args);
       if (!isLost) return answer;
       isLost = false;
       throw new Error("Connection is closed.");
@@ -78,98 +85,88 @@ async function saveUpon(
 for (const isLarge of [false, true]) {
   const kind = isLarge ? "changes" : "whole checkpoints";
 
-  Deno.test({
-    name: `Redis: ${kind} upon one's own are one round trip each, and read one field`,
-    ignore,
-    fn: () =>
-      withRedis(async ({ store, client, sent }) => {
-        const one = first(isLarge);
-        await store.save(one);
-        const begun = await saveUpon(store, [one], 1);
-        sent.length = 0;
-        await client.config("RESETSTAT");
-        await saveUpon(store, begun, 20);
-        const info = await client.info("commandstats");
-        const calls = (command: string) =>
-          Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(info)?.[1] ?? 0);
-        assertEquals(sent.length, 20);
-        assertEquals([calls("hget"), calls("hmget")], [20, 0]);
-        assertEquals(calls(isLarge ? "rpush" : "set"), 20);
-      }),
-  });
+  testOnRedis(
+    `${kind} upon one's own are one round trip each, and read one field`,
+    async ({ store, client, sent }) => {
+      const one = first(isLarge);
+      await store.save(one);
+      const begun = await saveUpon(store, [one], 1);
+      sent.length = 0;
+      await client.config("RESETSTAT");
+      await saveUpon(store, begun, 20);
+      const info = await client.info("commandstats");
+      const calls = (command: string) =>
+        Number(new RegExp(`cmdstat_${command}:calls=(\\d+)`).exec(info)?.[1] ?? 0);
+      assertEquals(sent.length, 20);
+      assertEquals([calls("hget"), calls("hmget")], [20, 0]);
+      assertEquals(calls(isLarge ? "rpush" : "set"), 20);
+    },
+  );
 
-  Deno.test({
-    name: `Redis: ${kind} whose answer was lost are stored once`,
-    ignore,
-    fn: () =>
-      withRedis(async ({ store, other, loseNext }) => {
-        const one = first(isLarge);
-        await store.save(one);
-        let records = await saveUpon(store, [one], 1);
-        for (let lost = 0; lost < 3; lost++) {
-          loseNext();
-          records = await saveUpon(store, records, 1);
-        }
-        await assertStored(other, records);
-      }),
-  });
+  testOnRedis(
+    `${kind} whose answer was lost are stored once`,
+    async ({ store, other, loseNext }) => {
+      const one = first(isLarge);
+      await store.save(one);
+      let records = await saveUpon(store, [one], 1);
+      for (let lost = 0; lost < 3; lost++) {
+        loseNext();
+        records = await saveUpon(store, records, 1);
+      }
+      await assertStored(other, records);
+    },
+  );
 
-  Deno.test({
-    name: `Redis: ${kind} that another instance saved meanwhile are not taken for one's own`,
-    ignore,
-    fn: () =>
-      withRedis(async ({ store, other }) => {
-        const one = first(isLarge);
-        await store.save(one);
-        const [two] = await saveUpon(store, [one], 1);
-        const theirs = next(two, 7);
-        await other.save(theirs, changeBetween(two, theirs));
-        const ours = next(two, 8);
-        await store.save(ours, changeBetween(two, ours));
-        await assertStored(other, [ours, two, one]);
-        const claim = following(ours, { writer: "other" });
-        await other.save(claim, changeBetween(ours, claim));
-        const late = next(ours, 9);
-        await assertRejects(
-          () => store.save(late, changeBetween(ours, late)),
-          CheckpointConflictError,
-        );
-        await assertStored(other, [claim, ours, two, one]);
-      }),
-  });
+  testOnRedis(
+    `${kind} that another instance saved meanwhile are not taken for one's own`,
+    async ({ store, other }) => {
+      const one = first(isLarge);
+      await store.save(one);
+      const [two] = await saveUpon(store, [one], 1);
+      const theirs = next(two, 7);
+      await other.save(theirs, changeBetween(two, theirs));
+      const ours = next(two, 8);
+      await store.save(ours, changeBetween(two, ours));
+      await assertStored(other, [ours, two, one]);
+      const claim = following(ours, { writer: "other" });
+      await other.save(claim, changeBetween(ours, claim));
+      const late = next(ours, 9);
+      await assertRejects(
+        () => store.save(late, changeBetween(ours, late)),
+        CheckpointConflictError,
+      );
+      await assertStored(other, [claim, ours, two, one]);
+    },
+  );
 
-  Deno.test({
-    name: `Redis: ${kind} go on where the server forgot the run, and not where it was deleted`,
-    ignore,
-    fn: () =>
-      withRedis(async ({ store, other, client }) => {
-        const records = await saveUpon(store, [first(isLarge)], 3);
-        await client.flushall();
-        const [latest] = await saveUpon(store, records, 1);
-        await assertStored(other, [latest]);
-        await other.deleteRun("pipeline", "run");
-        await assertRejects(
-          () => saveUpon(store, [latest], 1),
-          CheckpointConflictError,
-        );
-        assertEquals(await client.exists(`${RUN}:index`), 0);
-      }),
-  });
+  testOnRedis(
+    `${kind} go on where the server forgot the run, and not where it was deleted`,
+    async ({ store, other, client }) => {
+      const records = await saveUpon(store, [first(isLarge)], 3);
+      await client.flushall();
+      const [latest] = await saveUpon(store, records, 1);
+      await assertStored(other, [latest]);
+      await other.deleteRun("pipeline", "run");
+      await assertRejects(
+        () => saveUpon(store, [latest], 1),
+        CheckpointConflictError,
+      );
+      assertEquals(await client.exists(`${RUN}:index`), 0);
+    },
+  );
 }
 
-Deno.test({
-  name: "Redis: the index of a run of whole checkpoints is tidied up now and then, whoever saves",
-  ignore,
-  fn: () =>
-    withRedis(async ({ store, client }) => {
-      const one = first(false);
-      await store.save(one);
-      let records = await saveUpon(store, [one], 40);
-      const keys = await client.keys(`${RUN}:0000*`);
-      await client.del(...keys.filter((key) => !key.includes(":000040_")));
-      records = await saveUpon(store, records, 70);
-      assertEquals(records.length, 111);
-      const left = await client.hkeys(`${RUN}:index`);
-      assertEquals(left.filter((field) => /^\d+$/.test(field)).length, 71);
-    }),
-});
+testOnRedis(
+  "the index of a run of whole checkpoints is tidied up now and then, whoever saves",
+  async ({ store, client }) => {
+    const one = first(false);
+    await store.save(one);
+    let records = await saveUpon(store, [one], 40);
+    const keys = await client.keys(`${RUN}:0000*`);
+    await client.del(...keys.filter((key) => !key.includes(":000040_")));
+    records = await saveUpon(store, records, 70);
+    assertEquals(records.length, 111);
+    const left = await client.hkeys(`${RUN}:index`);
+    assertEquals(left.filter((field) => /^\d+$/.test(field)).length, 71);
+  },
+);
