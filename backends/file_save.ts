@@ -110,10 +110,9 @@ export function dropDraft(published: PublishedHead | undefined): boolean {
   return published?.draft !== undefined && removeIfThere(published.draft);
 }
 
-/** Whether another save is to follow this one; a claim's sweep would take the draft. */
+/** Whether another save of the same worker is to follow this one. */
 function keepsDraft({ record, upon }: Save): boolean {
-  return upon !== undefined && record.status === "running" && record.leaseMs !== 0 &&
-    record.resume === undefined;
+  return upon !== undefined && record.status === "running" && record.leaseMs !== 0;
 }
 
 function draftOf({ path }: RunFolder, { record, text, upon }: Save): Draft {

@@ -53,6 +53,22 @@ Deno.test("a worker at a run keeps one draft, a name of the latest checkpoint, u
   });
 });
 
+Deno.test("a worker that lets go of a run leaves no draft, nor does one that claims it", async () => {
+  await withRoot(async (root) => {
+    const [store] = watched(root);
+    const last = await saveFour(store, makeRecord());
+    const folder = join(root, "pipeline/run");
+    assertEquals((await draftsIn(folder)).length, 1);
+    const released = following(last, { leaseMs: 0 });
+    await store.save(released, changeBetween(last, released));
+    assertEquals(await draftsIn(folder), []);
+    const resume = { at: released.savedAt, approved: [] };
+    const claim = following(released, { writer: "next", nodeId: "__resume__", resume });
+    await store.save(claim, changeBetween(released, claim));
+    assertEquals(await draftsIn(folder), []);
+  });
+});
+
 Deno.test("a worker whose draft is gone goes on with the run that is still its own", async () => {
   await withRoot(async (root) => {
     const folder = await look(root, async (folder) => {

@@ -105,7 +105,7 @@ for (const isLarge of [false, true]) {
 
   testOnRedis(
     `${kind} whose answer was lost are stored once`,
-    async ({ store, other, loseNext }) => {
+    async ({ store, other, client, loseNext }) => {
       const one = first(isLarge);
       await store.save(one);
       let records = await saveUpon(store, [one], 1);
@@ -114,6 +114,7 @@ for (const isLarge of [false, true]) {
         records = await saveUpon(store, records, 1);
       }
       await assertStored(other, records);
+      assertEquals((await client.keys(`${RUN}:0*`)).length, isLarge ? 1 : records.length);
     },
   );
 
