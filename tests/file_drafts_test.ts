@@ -63,7 +63,7 @@ Deno.test("a worker that lets go of a run leaves no draft, nor does one that cla
     await store.save(released, changeBetween(last, released));
     assertEquals(await draftsIn(folder), []);
     const resume = { at: released.savedAt, approved: [] };
-    const claim = following(released, { writer: "next", nodeId: "__resume__", resume });
+    const claim = following(last, { writer: "next", nodeId: "__resume__", resume, sequence: 5 });
     await store.save(claim, changeBetween(released, claim));
     assertEquals(await draftsIn(folder), []);
   });
