@@ -13,8 +13,9 @@ const BEATS = 3;
 
 /**
  * Does a call's work while its worker is heard of at every third of the lease. A store that cannot
- * be reached is no reason to stop: the next save decides. One that does not answer in time is asked
- * again, and keeps nobody waiting.
+ * be reached is no reason to stop: the next save decides. One that does not answer in time keeps
+ * nobody waiting, and is asked again after ever more thirds: what it has not come to yet would
+ * otherwise grow without end, and the run's own saves wait behind it.
  *
  * @param onLost Is told when another worker has the run.
  */
@@ -27,13 +28,20 @@ export async function keepingLease<T>(
   if (leaseMs === undefined) return await work();
   const beatMs = leaseMs / BEATS;
   let beating: Promise<void> | undefined;
-  const beat = async () => {
-    const told = recorder.touch().then((lost) => lost && onLost(lost), () => {});
-    await atMost(told, beatMs);
-    beating = undefined;
+  let silentBeats = 0;
+  const tell = async () => {
+    try {
+      const lost = await recorder.touch();
+      if (lost !== undefined) onLost(lost);
+    } catch {
+      // It answered; the next save decides.
+    }
+    silentBeats = 0;
   };
   const timer = setInterval(() => {
-    if (recorder.isQuiet()) beating ??= beat();
+    if (!recorder.isQuiet()) return;
+    silentBeats++;
+    if (Number.isInteger(Math.log2(silentBeats))) beating = atMost(tell(), beatMs);
   }, beatMs);
   try {
     return await work();

@@ -170,6 +170,26 @@ Deno.test("a worker is heard of again after the store did not answer once", asyn
   expectStatus(result, "completed");
 });
 
+Deno.test("a store that does not answer is told ever more seldom that a worker is alive", async () => {
+  const store = new MemoryCheckpointer();
+  let touches = 0;
+  const checkpointer: Checkpointer = Object.assign(new FaultyCheckpointer(store), {
+    touch() {
+      touches++;
+      return new Promise<never>(() => {});
+    },
+  });
+  const leaseMs = 30;
+  const beats = 40;
+  const result = await line(
+    checkpointer,
+    () => new Promise((resolve) => setTimeout(resolve, beats * leaseMs / 3)),
+    { leaseMs },
+  ).invoke({ by: "" }, HERE);
+  expectStatus(result, "completed");
+  assert(touches >= 3 && touches <= 1 + Math.log2(beats), `${touches} in ${beats} beats`);
+});
+
 Deno.test("an older history that cannot be removed holds up no run that is to stop", async () => {
   const store = new MemoryCheckpointer();
   const { checkpointer, hangs } = silent(store, "trim");
