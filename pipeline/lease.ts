@@ -28,15 +28,17 @@ export async function keepingLease<T>(
   if (leaseMs === undefined) return await work();
   const beatMs = leaseMs / BEATS;
   let beating: Promise<void> | undefined;
-  let silentBeats = 0;
+  let [silentBeats, told] = [0, 0];
   const tell = async () => {
+    const nth = ++told;
     try {
       const lost = await recorder.touch();
       if (lost !== undefined) onLost(lost);
     } catch {
       // It answered; the next save decides.
     }
-    silentBeats = 0;
+    // It may still be busy with those that it was told later.
+    if (nth === told) silentBeats = 0;
   };
   const timer = setInterval(() => {
     if (!recorder.isQuiet()) return;

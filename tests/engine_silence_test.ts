@@ -131,7 +131,7 @@ Deno.test("an answer that comes soon after the signal aborted still counts", asy
     await save(record, change);
     if (record.sequence !== 1) return;
     control.abort();
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await pass(5);
   };
   const pipeline = line(slow, () => {}, { leaseMs: 30_000 });
   const result = await pipeline.invoke({ by: "" }, { ...HERE, signal: control.signal });
@@ -170,24 +170,39 @@ Deno.test("a worker is heard of again after the store did not answer once", asyn
   expectStatus(result, "completed");
 });
 
-Deno.test("a store that does not answer is told ever more seldom that a worker is alive", async () => {
+/** How often a store was told in 40 beats that a worker is alive, and how many of these were waiting. */
+async function touchesOf(touch: () => Promise<void>) {
   const store = new MemoryCheckpointer();
-  let touches = 0;
+  const leaseMs = 30;
+  let [touches, waiting, mostWaiting] = [0, 0, 0];
   const checkpointer: Checkpointer = Object.assign(new FaultyCheckpointer(store), {
-    touch() {
+    async touch() {
+      mostWaiting = Math.max(mostWaiting, ++waiting);
       touches++;
-      return new Promise<never>(() => {});
+      await touch();
+      waiting--;
+      return true;
     },
   });
-  const leaseMs = 30;
-  const beats = 40;
-  const result = await line(
-    checkpointer,
-    () => new Promise((resolve) => setTimeout(resolve, beats * leaseMs / 3)),
-    { leaseMs },
-  ).invoke({ by: "" }, HERE);
-  expectStatus(result, "completed");
-  assert(touches >= 3 && touches <= 1 + Math.log2(beats), `${touches} in ${beats} beats`);
+  const work = () => pass(40 * leaseMs / 3);
+  expectStatus(await line(checkpointer, work, { leaseMs }).invoke({ by: "" }, HERE), "completed");
+  return { touches, mostWaiting };
+}
+
+function pass(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+Deno.test("a store that does not answer is told ever more seldom that a worker is alive", async () => {
+  const { touches } = await touchesOf(() => new Promise<never>(() => {}));
+  assert(touches >= 3 && touches <= 1 + Math.log2(40), `${touches} times`);
+});
+
+Deno.test("what a store is told that is too slow for it does not pile up", async () => {
+  let queue = Promise.resolve();
+  const { mostWaiting } = await touchesOf(() => queue = queue.then(() => pass(15)));
+  await queue;
+  assert(mostWaiting >= 2 && mostWaiting <= 1 + Math.log2(40), `${mostWaiting} wait`);
 });
 
 Deno.test("an older history that cannot be removed holds up no run that is to stop", async () => {

@@ -51,8 +51,8 @@ const APPROVAL = { approvePause: true, update: { approved: true }, by: "ana" };
 /** So short that no test waits, and long enough that workers are heard of in it. */
 const LEASE_MS = 30;
 
-/** A call that is not back by then never comes back. */
-const STUCK_MS = 20_000;
+/** A worker that has not ended by then never does. */
+const STUCK_MS = 60_000;
 
 /** Runs it without a fault. */
 export async function runUndisturbed(story: Story): Promise<Undisturbed> {
@@ -124,25 +124,43 @@ async function disturbedLife(
   if (at !== "touch") {
     void checkpointer.hangs.then(() => control.abort(new Error("it takes too long")));
   }
-  const stuck = Promise.withResolvers<void>();
-  const timer = setTimeout(() => stuck.reject(new Error("The call does not come back")), STUCK_MS);
   try {
-    const signal = control.signal;
-    await Promise.race([live(story, world, checkpointer, { ...how, signal }), stuck.promise]);
+    await live(story, world, checkpointer, { ...how, signal: control.signal });
     return undefined;
   } catch (error) {
     return error;
+  }
+}
+
+interface Living {
+  readonly isSweeping?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** Does what a worker does with the build that it finds: starts it, approves it, goes on with it. */
+async function live(
+  story: Story,
+  world: World,
+  checkpointer: FaultyCheckpointer,
+  how: Living = {},
+): Promise<RunResult<Build>> {
+  const stuck = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => stuck.reject(new Error("The worker does not come to an end")),
+    STUCK_MS,
+  );
+  try {
+    return await Promise.race([liveOn(story, world, checkpointer, how), stuck.promise]);
   } finally {
     clearTimeout(timer);
   }
 }
 
-/** Does what a worker does with the build that it finds: starts it, approves it, goes on with it. */
-async function live(
+async function liveOn(
   { store, name, durability }: Story,
   world: World,
   checkpointer: FaultyCheckpointer,
-  { isSweeping = false, signal }: { isSweeping?: boolean; signal?: AbortSignal } = {},
+  { isSweeping = false, signal }: Living,
 ): Promise<RunResult<Build>> {
   const finished = new Set(await finishedIn(store, name));
   const marks: string[] = [];
