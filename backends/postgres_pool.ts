@@ -68,7 +68,7 @@ export function makePool(options: ConnectionOptions, size: number, timeoutMs: nu
       return rows.filter(isRow);
     } catch (error) {
       // Not waited for: a lost connection may take its time to end.
-      if (isConnectionLost(error)) underWay.add(end(connection));
+      if (isConnectionLost(error)) underWay.during(() => end(connection));
       else idle.push(connection);
       throw error;
     }
@@ -83,7 +83,7 @@ export function makePool(options: ConnectionOptions, size: number, timeoutMs: nu
   };
 
   return {
-    run: (text) => underWay.add(run(text)),
+    run: (text) => underWay.during(() => run(text)),
     async close() {
       await underWay.ended();
       await Promise.all(idle.splice(0).map(end));

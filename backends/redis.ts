@@ -130,10 +130,11 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
    * @throws {RedisError} If Redis refused it or could not be reached.
    */
   save(record: CheckpointRecord, change?: CheckpointChange): Promise<void> {
-    return this.#call("save a checkpoint", async (run) => {
-      const found = this.#placeOf(record.pipelineName, record.runId);
-      const place = found instanceof Promise ? await found : found;
-      return await this.#saver.save({ run, place, ttl: this.#ttl }, record, change);
+    return this.#call("save a checkpoint", (run) => {
+      const saveAt = (place: RunPlace) =>
+        this.#saver.save({ run, place, ttl: this.#ttl }, record, change);
+      const place = this.#placeOf(record.pipelineName, record.runId);
+      return place instanceof Promise ? place.then(saveAt) : saveAt(place);
     });
   }
 
@@ -166,7 +167,8 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
     { status, limit = Infinity }: ListRunsOptions = {},
   ): AsyncIterable<RunSummary> {
     const run = this.#calling("list runs");
-    const tryOnce: RunScript = (...call) => this.#underWay.add(runScript(this.#send, ...call));
+    const tryOnce: RunScript = (...call) =>
+      this.#underWay.during(() => runScript(this.#send, ...call));
     const place = await placeOfPipeline(this.#keyPrefix, pipelineName);
     yield* listRuns({ run, tryOnce }, place, { status, limit });
   }
@@ -238,7 +240,7 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
       const message = `Cannot ${what}: this RedisCheckpointer was disposed of`;
       return Promise.reject(new TypeError(message));
     }
-    return this.#underWay.add(work((...script) => this.#run(what, ...script)));
+    return this.#underWay.during(() => work((...script) => this.#run(what, ...script)));
   }
 
   /** Runs each script as a call of its own: a caller may leave off after any of them. */

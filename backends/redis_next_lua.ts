@@ -1,72 +1,81 @@
 /**
  * The scripts that save upon what this process saved last: they compare one text, and write. All
  * that they need not ask for, they are told. Where the text is another one, or something cannot be
- * written, they answer `changed` and leave it to the script that saves anything to tell why.
+ * written, they answer {@linkcode CHANGED} and leave it to the script that saves anything to tell why.
  *
  * What can be refused comes first, and is no harm where what follows it is: the run's place among
  * the others. When memory is full, nothing is refused after a first write.
+ *
+ * Every step of every run waits for them, so they are written for speed: what is quick in Lua is not
+ * always what is short.
  *
  * @module
  */
 
 import { makeScript } from "./redis_script.ts";
 
+/** What the scripts answer where they saved, or had saved before and that answer was lost. */
+export const SAVED = 1;
+/** What they answer where they saved nothing. */
+export const CHANGED = 0;
+
+/** The time as a score, in seconds. */
+const NOW = `clock[1] .. string.sub('.000000', 1, 7 - #clock[2]) .. clock[2]`;
+
 /**
  * Saves a whole checkpoint.
  *
  * Keys: index, checkpoint, runs. Arguments: the latest checkpoint as it is known, and as it is now;
  * the text, its time to live in milliseconds or `""`, the run's member, then fields of the index and
- * their values. Answers `saved`, also if it was saved before and that answer was lost, or `changed`.
+ * their values, one at least.
  */
 export const NEXT = makeScript(`
 local call, pcall = redis.call, redis.pcall
-local index, checkpoint, runs = unpack(KEYS)
-local known, latest, text, ttl, member = unpack(ARGV, 1, 5)
+local index, checkpoint, known, latest, ttl = KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[4]
 local found = pcall('HGET', index, 'latest')
 if found ~= known then
-  return found == latest and pcall('GET', checkpoint) == text and 'saved' or 'changed'
+  return found == latest and pcall('GET', checkpoint) == ARGV[3] and ${SAVED} or ${CHANGED}
 end
 local clock = call('TIME')
-local placed = pcall('ZADD', runs, string.format('%s.%06d', clock[1], clock[2]), member)
-if type(placed) ~= 'number' then return 'changed' end
+if type(pcall('ZADD', KEYS[3], ${NOW}, ARGV[5])) ~= 'number' then return ${CHANGED} end
 if ttl ~= '' then
   local deadline = string.format('%.0f', clock[1] * 1000 + clock[2] / 1000 + ttl)
-  call('SET', checkpoint, text, 'PXAT', deadline)
+  call('SET', checkpoint, ARGV[3], 'PXAT', deadline)
   call('PEXPIREAT', index, deadline)
 else
-  call('SET', checkpoint, text)
+  call('SET', checkpoint, ARGV[3])
   call('PERSIST', index)
 end
-call('HSET', index, 'latest', latest, unpack(ARGV, 6))
-return 'saved'
+call('HSET', index, 'latest', latest, ARGV[6], ARGV[7], unpack(ARGV, 8))
+return ${SAVED}
 `);
 
 /**
  * Saves a checkpoint as a change of the one before it.
  *
  * Keys: index, the whole checkpoint that the chain begins with, runs, the changes. Arguments: those of
- * {@linkcode NEXT}, and before the fields how many changes there are with this one. Answers as that
- * does, and `changed` too if part of the chain is gone.
+ * {@linkcode NEXT}, and before the fields how many changes there are with this one. Nothing is saved
+ * either if part of the chain is gone.
  *
  * All that the latest checkpoint needs gets the same time to live.
  */
 export const CHANGE = makeScript(`
 local call, pcall = redis.call, redis.pcall
-local index, whole, runs, changes = unpack(KEYS)
-local known, latest, text, ttl, member, count = unpack(ARGV, 1, 6)
+local index, whole, changes, known, latest = KEYS[1], KEYS[2], KEYS[4], ARGV[1], ARGV[2]
 local found = pcall('HGET', index, 'latest')
 if found ~= known then
-  return found == latest and pcall('LINDEX', changes, -1) == text and 'saved' or 'changed'
+  return found == latest and pcall('LINDEX', changes, -1) == ARGV[3] and ${SAVED} or ${CHANGED}
 end
 local clock = call('TIME')
-local placed = pcall('ZADD', runs, string.format('%s.%06d', clock[1], clock[2]), member)
-local pushed = type(placed) == 'number' and pcall('RPUSH', changes, text)
-if type(pushed) ~= 'number' then return 'changed' end
+local placed = pcall('ZADD', KEYS[3], ${NOW}, ARGV[5])
+local pushed = type(placed) == 'number' and pcall('RPUSH', changes, ARGV[3])
+if type(pushed) ~= 'number' then return ${CHANGED} end
+local ttl = ARGV[4]
 local deadline = ttl ~= '' and string.format('%.0f', clock[1] * 1000 + clock[2] / 1000 + ttl)
 local isThere = deadline and call('PEXPIREAT', whole, deadline) or call('EXISTS', whole)
-if isThere == 0 or pushed ~= tonumber(count) then
+if isThere == 0 or pushed ~= tonumber(ARGV[6]) then
   call('RPOP', changes)
-  return 'changed'
+  return ${CHANGED}
 end
 if deadline then
   call('PEXPIREAT', changes, deadline)
@@ -75,5 +84,5 @@ else
   for _, key in ipairs({whole, changes, index}) do call('PERSIST', key) end
 end
 call('HSET', index, 'latest', latest, unpack(ARGV, 7))
-return 'saved'
+return ${SAVED}
 `);

@@ -47,12 +47,14 @@ export function patientRuns({ send, retryForMs, isOver }: Patience): RunFor {
     }
   };
 
-  return async (what, ...script) => {
+  return (what, ...script) => {
     const deadline = performance.now() + retryForMs;
+    const again = (error: unknown) => runAgain(what, script, error, deadline);
     try {
-      return await sendScript(send, ...script);
+      return sendScript(send, ...script).catch(again);
     } catch (error) {
-      return await runAgain(what, script, error, deadline);
+      // The client throws at once.
+      return again(error);
     }
   };
 }

@@ -11,7 +11,7 @@ import type { RunPlace } from "./redis_keys.ts";
 import { type Known, type Latest, latestText, writerText } from "./redis_latest.ts";
 import { SAVE } from "./redis_lua.ts";
 import { encodeName, entryOf } from "./redis_names.ts";
-import { CHANGE, NEXT } from "./redis_next_lua.ts";
+import { CHANGE, NEXT, SAVED } from "./redis_next_lua.ts";
 import { type RunScript, textOf } from "./redis_script.ts";
 import { summaryOf } from "./redis_summary.ts";
 
@@ -98,7 +98,7 @@ export async function saveNext(
   };
   const args = [known.text, next.text, text, latest.ttl, keys.member, ...fields];
   const answer = await run(NEXT, [keys.index, `${keys.run}:${latest.entry}`, keys.runs], args);
-  return textOf(answer) === "saved" ? next : undefined;
+  return Number(answer) === SAVED ? next : undefined;
 }
 
 /** Saves a checkpoint as a change of the one that is known; comes back as {@linkcode saveNext} does. */
@@ -120,7 +120,7 @@ export async function saveChange(
     [keys.index, `${keys.run}:${known.entry}`, keys.runs, `${keys.run}:changes:${base}`],
     [known.text, next.text, text, latest.ttl, keys.member, String(count), ...fields],
   );
-  return textOf(answer) === "saved" ? next : undefined;
+  return Number(answer) === SAVED ? next : undefined;
 }
 
 function latestOf(

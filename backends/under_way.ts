@@ -6,8 +6,8 @@
 
 /** What is under way at a time. */
 export interface UnderWay {
-  /** Has {@linkcode UnderWay.ended} wait for a promise, and comes back with it. */
-  add<T>(promise: Promise<T>): Promise<T>;
+  /** Has {@linkcode UnderWay.ended} wait for some work, and comes back with what came of it. */
+  during<T>(work: () => Promise<T>): Promise<T>;
   /** Comes back when all has ended, one way or the other. */
   ended(): Promise<void>;
 }
@@ -23,10 +23,13 @@ export function makeUnderWay(): UnderWay {
     waiting = [];
   };
   return {
-    add(promise) {
+    async during(work) {
       running++;
-      promise.then(end, end);
-      return promise;
+      try {
+        return await work();
+      } finally {
+        end();
+      }
     },
     async ended() {
       while (running > 0) await new Promise<void>((resolve) => waiting.push(resolve));
