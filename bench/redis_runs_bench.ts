@@ -5,7 +5,7 @@ import { recordToText } from "../pipeline/record.ts";
 import { startRedis } from "../tests/servers/redis.ts";
 import { keepApart } from "./apart.ts";
 import { record } from "./bench_record.ts";
-import { cycle } from "./cycle.ts";
+import { cycle, cycleRecord } from "./cycle.ts";
 import { benchRate, benchRatio, benchTime } from "./measure.ts";
 
 const STEPS = 100;
@@ -17,9 +17,9 @@ await keepApart(await server.pid());
 const client = new Redis(server.url());
 const checkpointer = new RedisCheckpointer({ client });
 
-/** The least that can be stored of a step: a checkpoint, its time to live, its run's place. */
+/** The least that can be stored of a step: its checkpoint, time to live, and its run's place. */
 async function bareSave(runId: string, step: number): Promise<void> {
-  const text = recordToText(record(runId, step));
+  const text = recordToText(cycleRecord(runId, step, TEXT));
   await client.multi().set(`bare:${runId}:${step}`, text, "EX", TTL_SECONDS)
     .zadd("bare:runs", Date.now() / 1_000, runId).exec();
 }
