@@ -120,21 +120,31 @@ export interface TimedText {
 /** Reads a file, and when it was written; `undefined` if there is none. */
 export function readTimed(path: string): TimedText | undefined {
   try {
-    using file = Deno.openSync(path);
-    const { size, mtime } = file.statSync();
-    const bytes = new Uint8Array(size);
-    let read = file.readSync(bytes) ?? 0;
-    while (read < size) {
-      const count = file.readSync(bytes.subarray(read));
-      if (count === null) break;
-      read += count;
+    const file = Deno.openSync(path);
+    try {
+      return readOpen(file);
+    } finally {
+      file.close();
     }
-    const found = read === size ? bytes : bytes.subarray(0, read);
-    return { text: decoder.decode(found), writtenAt: mtime?.getTime() };
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw new Error(`Cannot read ${path}: ${reasonOf(error)}`, { cause: error });
   }
+}
+
+/** What short files are read into, one after the other: lists read thousands of them. */
+const SHORT = new Uint8Array(65_536);
+
+function readOpen(file: Deno.FsFile): TimedText {
+  const { size, mtime } = file.statSync();
+  const bytes = size <= SHORT.length ? SHORT : new Uint8Array(size);
+  let read = file.readSync(bytes) ?? 0;
+  while (read < size) {
+    const count = file.readSync(bytes.subarray(read));
+    if (count === null) break;
+    read += count;
+  }
+  return { text: decoder.decode(bytes.subarray(0, read)), writtenAt: mtime?.getTime() };
 }
 
 const encoder = new TextEncoder();

@@ -62,6 +62,22 @@ Deno.test("a run leaves its checkpoints, one head, and nothing else", async () =
   });
 });
 
+Deno.test("a list tells of runs whatever the sizes of their checkpoints", async () => {
+  await withRoot(async (root) => {
+    const [checkpointer, warnings] = watched(root);
+    // In turns, and at the edges: what was read of one must not be taken for another's.
+    const sizes = [10, 300_000, 0, 65_536, 20, 65_000, 65_537, 1_000_000, 1];
+    for (const [run, size] of sizes.entries()) {
+      const text = "ä".repeat(size / 2).padEnd(size, "x");
+      await checkpointer.save(record(run, { runId: `r${run}`, state: { text } }));
+    }
+    const runs = await Array.fromAsync(checkpointer.listRuns("factory"));
+    const found = runs.map(({ runId, sequence }) => [runId, sequence]).sort();
+    assertEquals(found, sizes.map((_, run) => [`r${run}`, run]));
+    assertEquals(warnings, []);
+  });
+});
+
 Deno.test("hostile names stay inside the root", async () => {
   await withRoot(async (outer) => {
     const root = join(outer, "root");
