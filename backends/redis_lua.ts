@@ -118,7 +118,7 @@ else
   end
   if number % 8 == 0 or stored ~= base then
     local oldest = call('HGET', index, 'oldest')
-    for _ = 1, 64 do
+    for _ = 1, 256 do
       local found = call('HMGET', index, oldest, '>' .. oldest)
       if not found[1] or call('EXISTS', run .. found[1]) == 1 then break end
       local following = found[2] or string.format('%.0f', oldest + 1)

@@ -39,7 +39,7 @@ export interface WholeCheckpoint {
 export type Saved = Known | "conflict" | "unknown";
 
 /** Of so many sequences, one is saved in the way that also tidies up the index. */
-const TIDIED = 32;
+const TIDIED = 128;
 
 /**
  * Saves a whole checkpoint. It is a `conflict` where another one is stored, and `unknown` where an older

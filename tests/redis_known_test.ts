@@ -162,12 +162,12 @@ testOnRedis(
   async ({ store, client }) => {
     const one = first(false);
     await store.save(one);
-    let records = await saveUpon(store, [one], 40);
-    const keys = await client.keys(`${RUN}:0000*`);
-    await client.del(...keys.filter((key) => !key.includes(":000040_")));
-    records = await saveUpon(store, records, 70);
-    assertEquals(records.length, 111);
+    let records = await saveUpon(store, [one], 200);
+    const keys = await client.keys(`${RUN}:000*`);
+    await client.del(...keys.filter((key) => !key.includes(":000200_")));
+    records = await saveUpon(store, records, 128);
+    assertEquals(records.length, 329);
     const left = await client.hkeys(`${RUN}:index`);
-    assertEquals(left.filter((field) => /^\d+$/.test(field)).length, 71);
+    assertEquals(left.filter((field) => /^\d+$/.test(field)).length, 129);
   },
 );
