@@ -19,6 +19,9 @@ export const SAVED = 1;
 /** What they answer where they saved nothing. */
 export const CHANGED = 0;
 
+/** Has them give the run its time to live anew. */
+export const RENEWS = "1";
+
 /** The time as a score, in seconds. */
 const NOW = `clock[1] .. string.sub('.000000', 1, 7 - #clock[2]) .. clock[2]`;
 
@@ -26,11 +29,10 @@ const NOW = `clock[1] .. string.sub('.000000', 1, 7 - #clock[2]) .. clock[2]`;
  * Saves a whole checkpoint.
  *
  * Keys: index, checkpoint, runs. Arguments: the latest checkpoint as it is known, and as it is now;
- * the text, its time to live in milliseconds or `""`, the run's member, then fields of the index and
- * their values, one at least.
+ * the text, its time to live in milliseconds or `""`, the run's member, {@linkcode RENEWS} or `""`,
+ * then fields of the index and their values, one at least.
  *
- * Both are given the same time to live, the index first: whoever finds it finds what it tells of. A
- * deadline, which would have to be computed, takes a tenth of the whole.
+ * The index never outlives the checkpoint: whoever finds it finds what it tells of.
  */
 export const NEXT = makeScript(`
 local call, pcall = redis.call, redis.pcall
@@ -41,14 +43,12 @@ if found ~= known then
 end
 local clock = call('TIME')
 if type(pcall('ZADD', KEYS[3], ${NOW}, ARGV[5])) ~= 'number' then return ${CHANGED} end
-if ttl ~= '' then
-  call('PEXPIRE', index, ttl)
-  call('SET', checkpoint, ARGV[3], 'PX', ttl)
-else
-  call('SET', checkpoint, ARGV[3])
-  call('PERSIST', index)
+if ARGV[6] == '${RENEWS}' then
+  if ttl ~= '' then call('PEXPIRE', index, ttl) else call('PERSIST', index) end
 end
-call('HSET', index, 'latest', latest, ARGV[6], ARGV[7], unpack(ARGV, 8))
+if ttl ~= '' then call('SET', checkpoint, ARGV[3], 'PX', ttl)
+else call('SET', checkpoint, ARGV[3]) end
+call('HSET', index, 'latest', latest, ARGV[7], ARGV[8], unpack(ARGV, 9))
 return ${SAVED}
 `);
 
@@ -72,19 +72,17 @@ local clock = call('TIME')
 local placed = pcall('ZADD', KEYS[3], ${NOW}, ARGV[5])
 local pushed = type(placed) == 'number' and pcall('RPUSH', changes, ARGV[3])
 if type(pushed) ~= 'number' then return ${CHANGED} end
-local ttl = ARGV[4]
-local deadline = ttl ~= '' and string.format('%.0f', clock[1] * 1000 + clock[2] / 1000 + ttl)
-local isThere = deadline and call('PEXPIREAT', whole, deadline) or call('EXISTS', whole)
-if isThere == 0 or pushed ~= tonumber(ARGV[6]) then
+if pushed ~= tonumber(ARGV[7]) or call('EXISTS', whole) == 0 then
   call('RPOP', changes)
   return ${CHANGED}
 end
-if deadline then
-  call('PEXPIREAT', changes, deadline)
-  call('PEXPIREAT', index, deadline)
-else
-  for _, key in ipairs({whole, changes, index}) do call('PERSIST', key) end
+if ARGV[6] == '${RENEWS}' then
+  local ttl = ARGV[4]
+  local deadline = ttl ~= '' and string.format('%.0f', clock[1] * 1000 + clock[2] / 1000 + ttl)
+  for _, key in ipairs({index, whole, changes}) do
+    if deadline then call('PEXPIREAT', key, deadline) else call('PERSIST', key) end
+  end
 end
-call('HSET', index, 'latest', latest, unpack(ARGV, 7))
+call('HSET', index, 'latest', latest, unpack(ARGV, 8))
 return ${SAVED}
 `);

@@ -1,6 +1,7 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Redis } from "npm:ioredis@6.0.0";
 import { RedisCheckpointer } from "../backends/redis.ts";
+import { THIRTY_DAYS } from "../backends/redis_options.ts";
 import { CheckpointConflictError, type CheckpointRecord } from "../mod.ts";
 import { changeBetween } from "../pipeline/change.ts";
 import { end } from "./redis_probes.ts";
@@ -82,6 +83,21 @@ async function saveUpon(
   return await saveUpon(store, [record, ...records], count - 1);
 }
 
+/** Asserts that what a run's latest checkpoint consists of lives as long as its index at least. */
+async function assertNeeded(client: Redis, latest: CheckpointRecord, isLarge: boolean) {
+  const index = Number(await client.call("pexpiretime", `${RUN}:index`));
+  const digits = `${isLarge ? 0 : latest.sequence}`.padStart(6, "0");
+  const keys = await client.keys(`${RUN}:${digits}_*`);
+  for (const key of isLarge ? [...keys, `${RUN}:changes:0`] : keys) {
+    assert(Number(await client.call("pexpiretime", key)) >= index, key);
+  }
+  assertEquals(keys.length, 1);
+}
+
+function pass(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
 for (const isLarge of [false, true]) {
   const kind = isLarge ? "changes" : "whole checkpoints";
 
@@ -137,6 +153,36 @@ for (const isLarge of [false, true]) {
         CheckpointConflictError,
       );
       await assertStored(other, [claim, ours, two, one]);
+    },
+  );
+
+  testOnRedis(
+    `${kind} give their run its time to live once a second, and the last one does`,
+    async ({ store, client }) => {
+      const deadlineOf = async (key: string) => Number(await client.call("pexpiretime", key));
+      /** By how many milliseconds the index outlives `THIRTY_DAYS` from now. */
+      const spare = async () =>
+        await deadlineOf(`${RUN}:index`) - (Date.now() + THIRTY_DAYS * 1_000);
+      const one = first(isLarge);
+      await store.save(one);
+      let records = await saveUpon(store, [one], 1);
+      const begun = await deadlineOf(`${RUN}:index`);
+      await client.config("RESETSTAT");
+      records = await saveUpon(store, records, 20);
+      const stats = await client.info("commandstats");
+      assertEquals(/cmdstat_pexpire|cmdstat_pexpireat|cmdstat_persist/.test(stats), false);
+      assertEquals(await deadlineOf(`${RUN}:index`), begun);
+      assert(await spare() > 0);
+      await assertNeeded(client, records[0], isLarge);
+      await pass(1_000);
+      records = await saveUpon(store, records, 1);
+      assert(await deadlineOf(`${RUN}:index`) >= begun + 1_000);
+      await pass(5);
+      const before = await deadlineOf(`${RUN}:index`);
+      const done = following(records[0], { status: "completed", tasks: [] });
+      await store.save(done, changeBetween(records[0], done));
+      assert(await deadlineOf(`${RUN}:index`) > before);
+      await assertNeeded(client, done, isLarge);
     },
   );
 
