@@ -66,13 +66,17 @@ export interface Draft {
   readonly file: Deno.FsFile;
 }
 
+/** What the names of this process's drafts have in common; to draw each one takes as long as writing it. */
+const OWN = crypto.randomUUID();
+let drafts = 0;
+
 /**
  * Writes a file of a name of its own.
  *
  * @param isNew Whether the folder is made where it is not there.
  */
 export function writeDraft(folder: string, text: string, isNew: boolean): Draft {
-  const path = childOf(folder, DRAFT + crypto.randomUUID());
+  const path = childOf(folder, `${DRAFT}${OWN}-${drafts++}`);
   const file = createFile(path, isNew ? folder : undefined);
   try {
     const bytes = encoder.encode(text);
