@@ -30,10 +30,9 @@ import { TOUCH } from "./redis_lua.ts";
 import { oldRecordsOf, removeUnknown } from "./redis_old_records.ts";
 import {
   checkKeyPrefix,
+  millisecondsOf,
   type RedisCheckpointerOptions,
   THIRTY_DAYS,
-  type TimeToLive,
-  timeToLive,
 } from "./redis_options.ts";
 import { patientRuns, type RunFor } from "./redis_patience.ts";
 import { HISTORY, LATEST } from "./redis_read_lua.ts";
@@ -86,7 +85,8 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
   readonly #own: OwnConnection | undefined;
   readonly #keyPrefix: string;
   readonly #placeOf: PlaceOfRun;
-  readonly #ttl: TimeToLive;
+  /** In milliseconds, as the scripts take it. */
+  readonly #ttl: string;
   readonly #run: RunFor;
   readonly #saver = makeSaver();
   readonly #underWay = makeUnderWay();
@@ -106,7 +106,7 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
     requireOne("RedisCheckpointer", options);
     refuseBelow(0, retryForMs, "retryForMs");
     refuseBelow(1, timeoutMs, "timeoutMs");
-    this.#ttl = timeToLive(ttlSeconds);
+    this.#ttl = millisecondsOf(ttlSeconds);
     this.#keyPrefix = keyPrefix;
     this.#placeOf = makePlaces(keyPrefix);
     if (url === undefined) {

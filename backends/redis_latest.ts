@@ -54,8 +54,6 @@ export interface Known extends Latest {
   readonly hasSummary: boolean;
   /** Whether it holds one of the latest change: only where that is no whole checkpoint. */
   readonly hasChanged: boolean;
-  /** When the run was given its time to live last, or a moment before, as `performance.now()` tells. */
-  readonly renewedAt: number;
 }
 
 /** Runs that are known; of others, what is saved next finds out for itself. */

@@ -17,10 +17,7 @@ import { makeScript } from "./redis_script.ts";
 /** What the scripts answer where they saved, or had saved before and that answer was lost. */
 export const SAVED = 1;
 /** What they answer where they saved nothing. */
-export const CHANGED = 0;
-
-/** Has them give the run its time to live anew. */
-export const RENEWS = "1";
+const CHANGED = 0;
 
 /** The time as a score, in seconds. */
 const NOW = `clock[1] .. string.sub('.000000', 1, 7 - #clock[2]) .. clock[2]`;
@@ -29,10 +26,8 @@ const NOW = `clock[1] .. string.sub('.000000', 1, 7 - #clock[2]) .. clock[2]`;
  * Saves a whole checkpoint.
  *
  * Keys: index, checkpoint, runs. Arguments: the latest checkpoint as it is known, and as it is now;
- * the text, its time to live in milliseconds or `""`, the run's member, {@linkcode RENEWS} or `""`,
- * then fields of the index and their values, one at least.
- *
- * The index never outlives the checkpoint: whoever finds it finds what it tells of.
+ * the text, its time to live in milliseconds or `""`, the run's member, then fields of the index and
+ * their values, one at least.
  */
 export const NEXT = makeScript(`
 local call, pcall = redis.call, redis.pcall
@@ -43,12 +38,15 @@ if found ~= known then
 end
 local clock = call('TIME')
 if type(pcall('ZADD', KEYS[3], ${NOW}, ARGV[5])) ~= 'number' then return ${CHANGED} end
-if ARGV[6] == '${RENEWS}' then
-  if ttl ~= '' then call('PEXPIRE', index, ttl) else call('PERSIST', index) end
+if ttl ~= '' then
+  local deadline = string.format('%.0f', clock[1] * 1000 + clock[2] / 1000 + ttl)
+  call('SET', checkpoint, ARGV[3], 'PXAT', deadline)
+  call('PEXPIREAT', index, deadline)
+else
+  call('SET', checkpoint, ARGV[3])
+  call('PERSIST', index)
 end
-if ttl ~= '' then call('SET', checkpoint, ARGV[3], 'PX', ttl)
-else call('SET', checkpoint, ARGV[3]) end
-call('HSET', index, 'latest', latest, ARGV[7], ARGV[8], unpack(ARGV, 9))
+call('HSET', index, 'latest', latest, ARGV[6], ARGV[7], unpack(ARGV, 8))
 return ${SAVED}
 `);
 
@@ -72,17 +70,19 @@ local clock = call('TIME')
 local placed = pcall('ZADD', KEYS[3], ${NOW}, ARGV[5])
 local pushed = type(placed) == 'number' and pcall('RPUSH', changes, ARGV[3])
 if type(pushed) ~= 'number' then return ${CHANGED} end
-if pushed ~= tonumber(ARGV[7]) or call('EXISTS', whole) == 0 then
+local ttl = ARGV[4]
+local deadline = ttl ~= '' and string.format('%.0f', clock[1] * 1000 + clock[2] / 1000 + ttl)
+local isThere = deadline and call('PEXPIREAT', whole, deadline) or call('EXISTS', whole)
+if isThere == 0 or pushed ~= tonumber(ARGV[6]) then
   call('RPOP', changes)
   return ${CHANGED}
 end
-if ARGV[6] == '${RENEWS}' then
-  local ttl = ARGV[4]
-  local deadline = ttl ~= '' and string.format('%.0f', clock[1] * 1000 + clock[2] / 1000 + ttl)
-  for _, key in ipairs({index, whole, changes}) do
-    if deadline then call('PEXPIREAT', key, deadline) else call('PERSIST', key) end
-  end
+if deadline then
+  call('PEXPIREAT', changes, deadline)
+  call('PEXPIREAT', index, deadline)
+else
+  for _, key in ipairs({whole, changes, index}) do call('PERSIST', key) end
 end
-call('HSET', index, 'latest', latest, unpack(ARGV, 8))
+call('HSET', index, 'latest', latest, unpack(ARGV, 7))
 return ${SAVED}
 `);

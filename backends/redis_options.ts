@@ -15,8 +15,8 @@ export type RedisCheckpointerOptions =
      */
     readonly keyPrefix?: string;
     /**
-     * How long a run is kept after its last save, in seconds, and up to a second longer; `null` for
-     * ever. A paused run is kept until it goes on. Default 30 days.
+     * How long a run is kept after its last save, in seconds; `null` for ever. A paused run is kept
+     * until it goes on. Default 30 days.
      */
     readonly ttlSeconds?: number | null;
     /**
@@ -49,31 +49,15 @@ export const THIRTY_DAYS = 30 * 86_400;
 /** Three thousand years: so that a deadline in milliseconds is a number that Redis takes. */
 const MOST_SECONDS = 1e11;
 
-/** How long what is saved is kept. */
-export interface TimeToLive {
-  /** In milliseconds, as scripts take it; empty for ever. */
-  readonly ms: string;
-  /**
-   * So many milliseconds after a run's was renewed, its saves need not renew it again: what is kept is
-   * given that much more.
-   */
-  readonly renewedForMs: number;
-}
-
-/** At most so long, in milliseconds, a run is kept for longer than it has to be. */
-const MOST_SPARE_MS = 1_000;
-
 /**
- * What is made of `ttlSeconds`.
+ * What scripts take for a time to live: milliseconds, or nothing.
  *
  * @throws {TypeError} If it is no positive number.
  */
-export function timeToLive(ttlSeconds: unknown): TimeToLive {
-  if (ttlSeconds === null) return { ms: "", renewedForMs: Infinity };
+export function millisecondsOf(ttlSeconds: unknown): string {
+  if (ttlSeconds === null) return "";
   if (typeof ttlSeconds === "number" && ttlSeconds > 0 && ttlSeconds <= MOST_SECONDS) {
-    const leastMs = Math.ceil(ttlSeconds * 1_000);
-    const renewedForMs = Math.min(Math.ceil(leastMs / 100), MOST_SPARE_MS);
-    return { ms: String(leastMs + renewedForMs), renewedForMs };
+    return String(Math.ceil(ttlSeconds * 1_000));
   }
   throw new TypeError(
     `Cannot use ${ttlSeconds} as ttlSeconds: it must be a positive number, or null to keep runs`,

@@ -68,7 +68,7 @@ export function makeSaver(): Saver {
     const whole = { record, text, change };
     let saved = await saveWhole(saving, whole, "");
     if (saved === "unknown") {
-      await adopt(saving.run, saving.place, saving.ttl.ms);
+      await adopt(saving.run, saving.place, saving.ttl);
       saved = await saveWhole(saving, whole, "anew");
     }
     if (saved === "conflict" || saved === "unknown") throw new CheckpointConflictError(record);

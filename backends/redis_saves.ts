@@ -11,8 +11,7 @@ import type { RunPlace } from "./redis_keys.ts";
 import { type Known, type Latest, latestText, writerText } from "./redis_latest.ts";
 import { SAVE } from "./redis_lua.ts";
 import { encodeName, entryOf } from "./redis_names.ts";
-import { CHANGE, NEXT, RENEWS, SAVED } from "./redis_next_lua.ts";
-import type { TimeToLive } from "./redis_options.ts";
+import { CHANGE, NEXT, SAVED } from "./redis_next_lua.ts";
 import { type RunScript, textOf } from "./redis_script.ts";
 import { summaryOf } from "./redis_summary.ts";
 
@@ -22,8 +21,8 @@ export interface Saving {
   readonly run: RunScript;
   /** Where the run is kept. */
   readonly place: RunPlace;
-  /** How long the run is kept. */
-  readonly ttl: TimeToLive;
+  /** Time to live in milliseconds; empty for ever. */
+  readonly ttl: string;
 }
 
 /** A checkpoint to be saved whole. */
@@ -58,17 +57,16 @@ export async function saveWhole(
   const writer = writerText(record.writer);
   const upon = change === undefined || change.since < 0 ? "" : writerText(change.sinceWriter);
   const summary = summaryOf(record, text);
-  const renewedAt = performance.now();
   const answer = textOf(
     await run(
       SAVE,
       [keys.index, `${keys.run}:${entry}`, keys.runs, ...keys.run === raw.run ? [] : [raw.runs]],
-      [String(sequence), writer, status, ttl.ms, text, upon, summary, anew, raw.member],
+      [String(sequence), writer, status, ttl, text, upon, summary, anew, raw.member],
     ),
   );
   if (answer === "conflict" || answer === "unknown") return answer;
   const common = { text: latestText(latest), hasSummary: summary !== "" };
-  return { ...latest, ...common, hasChanged: false, renewedAt };
+  return { ...latest, ...common, hasChanged: false };
 }
 
 /**
@@ -92,15 +90,13 @@ export async function saveNext(
     fields.push(`>${before}`, sequence, `<${sequence}`, before);
   }
   if (summary !== "" || known.hasSummary) fields.push("summary", summary);
-  const renewal = renewalOf(latest, known, ttl);
   const next = {
     ...latest,
     text: latestText(latest),
     hasSummary: summary !== "",
     hasChanged: false,
-    renewedAt: renewal.renewedAt,
   };
-  const args = [known.text, next.text, text, latest.ttl, keys.member, renewal.renews, ...fields];
+  const args = [known.text, next.text, text, latest.ttl, keys.member, ...fields];
   const answer = await run(NEXT, [keys.index, `${keys.run}:${latest.entry}`, keys.runs], args);
   return Number(answer) === SAVED ? next : undefined;
 }
@@ -118,45 +114,22 @@ export async function saveChange(
   const fields: string[] = [];
   if (count === 1) fields.push(`+${base}`, "open");
   if (summary !== "" || known.hasChanged) fields.push("changed", summary);
-  // A list that is new has no time to live yet.
-  const { renews, renewedAt } = renewalOf(latest, count === 1 ? undefined : known, ttl);
-  const next = {
-    ...known,
-    ...latest,
-    text: latestText(latest),
-    hasChanged: summary !== "",
-    renewedAt,
-  };
+  const next = { ...known, ...latest, text: latestText(latest), hasChanged: summary !== "" };
   const answer = await run(
     CHANGE,
     [keys.index, `${keys.run}:${known.entry}`, keys.runs, `${keys.run}:changes:${base}`],
-    [known.text, next.text, text, latest.ttl, keys.member, renews, String(count), ...fields],
+    [known.text, next.text, text, latest.ttl, keys.member, String(count), ...fields],
   );
   return Number(answer) === SAVED ? next : undefined;
 }
 
-/**
- * Whether a save is to give the run its time to live anew: the last one of a run does, and others that
- * come long enough after one that did.
- */
-function renewalOf(
-  { status, ttl }: Latest,
-  known: Known | undefined,
-  { renewedForMs }: TimeToLive,
-): { readonly renews: string; readonly renewedAt: number } {
-  const now = performance.now();
-  const isFresh = known !== undefined && status === "running" && ttl === known.ttl &&
-    now - known.renewedAt < renewedForMs;
-  return isFresh ? { renews: "", renewedAt: known.renewedAt } : { renews: RENEWS, renewedAt: now };
-}
-
 function latestOf(
   { sequence, status, writer }: CheckpointRecord,
-  ttl: TimeToLive,
+  ttl: string,
   entry: string,
 ): Latest {
   const common = { sequence, base: sequence, status, entry };
-  return { ...common, ttl: status === "paused" ? "" : ttl.ms, writer };
+  return { ...common, ttl: status === "paused" ? "" : ttl, writer };
 }
 
 /** The last part of a checkpoint's key; at once, but for the longest names. */

@@ -1,7 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { Redis } from "npm:ioredis@6.0.0";
 import { RedisCheckpointer } from "../backends/redis.ts";
-import { THIRTY_DAYS } from "../backends/redis_options.ts";
 import { CheckpointConflictError, type CheckpointRecord } from "../mod.ts";
 import { changeBetween } from "../pipeline/change.ts";
 import { end } from "./redis_probes.ts";
@@ -83,17 +82,6 @@ async function saveUpon(
   return await saveUpon(store, [record, ...records], count - 1);
 }
 
-/** Asserts that what a run's latest checkpoint consists of lives as long as its index at least. */
-async function assertNeeded(client: Redis, latest: CheckpointRecord, isLarge: boolean) {
-  const index = Number(await client.call("pexpiretime", `${RUN}:index`));
-  const digits = `${isLarge ? 0 : latest.sequence}`.padStart(6, "0");
-  const keys = await client.keys(`${RUN}:${digits}_*`);
-  for (const key of isLarge ? [...keys, `${RUN}:changes:0`] : keys) {
-    assert(Number(await client.call("pexpiretime", key)) >= index, key);
-  }
-  assertEquals(keys.length, 1);
-}
-
 function pass(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
@@ -157,32 +145,45 @@ for (const isLarge of [false, true]) {
   );
 
   testOnRedis(
-    `${kind} give their run its time to live once a second, and the last one does`,
+    `${kind} put off the end of all that the latest needs, to the same millisecond`,
     async ({ store, client }) => {
-      const deadlineOf = async (key: string) => Number(await client.call("pexpiretime", key));
-      /** By how many milliseconds the index outlives `THIRTY_DAYS` from now. */
-      const spare = async () =>
-        await deadlineOf(`${RUN}:index`) - (Date.now() + THIRTY_DAYS * 1_000);
       const one = first(isLarge);
       await store.save(one);
       let records = await saveUpon(store, [one], 1);
-      const begun = await deadlineOf(`${RUN}:index`);
-      await client.config("RESETSTAT");
-      records = await saveUpon(store, records, 20);
-      const stats = await client.info("commandstats");
-      assertEquals(/cmdstat_pexpire|cmdstat_pexpireat|cmdstat_persist/.test(stats), false);
-      assertEquals(await deadlineOf(`${RUN}:index`), begun);
-      assert(await spare() > 0);
-      await assertNeeded(client, records[0], isLarge);
-      await pass(1_000);
-      records = await saveUpon(store, records, 1);
-      assert(await deadlineOf(`${RUN}:index`) >= begun + 1_000);
-      await pass(5);
-      const before = await deadlineOf(`${RUN}:index`);
-      const done = following(records[0], { status: "completed", tasks: [] });
-      await store.save(done, changeBetween(records[0], done));
-      assert(await deadlineOf(`${RUN}:index`) > before);
-      await assertNeeded(client, done, isLarge);
+      let before = 0;
+      for (let save = 0; save < 20; save++) {
+        await pass(2);
+        records = await saveUpon(store, records, 1);
+        const digits = `${isLarge ? 0 : records[0].sequence}`.padStart(6, "0");
+        const needed = await client.keys(`${RUN}:${digits}_*`);
+        if (isLarge) needed.push(`${RUN}:changes:0`);
+        const deadlines = await Promise.all(
+          [`${RUN}:index`, ...needed].map(async (key) => Number(await client.pexpiretime(key))),
+        );
+        const [index = 0] = deadlines;
+        assertEquals(deadlines, new Array(isLarge ? 3 : 2).fill(index));
+        assert(index > before, `${index} is not later than ${before}`);
+        before = index;
+      }
+    },
+  );
+
+  testOnRedis(
+    `${kind} are placed by the server's time also in the first tenth of its second`,
+    async ({ store, client }) => {
+      const now = async () => {
+        const [seconds, micros] = await client.time();
+        return Number(seconds) + Number(micros) / 1_000_000;
+      };
+      const one = first(isLarge);
+      await store.save(one);
+      const records = await saveUpon(store, [one], 1);
+      let before = await now();
+      // Its microseconds have fewer than six digits then.
+      for (; before % 1 > 0.05; before = await now()) await pass(5);
+      await saveUpon(store, records, 1);
+      const score = Number(await client.zscore("firefly:ckpt:pipeline:runs", "run"));
+      assert(before <= score && score <= await now(), `${score} after ${before}`);
     },
   );
 

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { RedisError } from "../backends/redis.ts";
+import { RedisCheckpointer, RedisError } from "../backends/redis.ts";
 import { CheckpointSaveError, RecordVersionError } from "../mod.ts";
 import { counting } from "./disturbed_runs.ts";
 import { record } from "./probe_record.ts";
@@ -108,6 +108,20 @@ Deno.test("a server without memory refuses the save as a whole, and the run goes
   await server.cli("config", "set", "maxmemory", "0");
   const result = await pipeline.resume("r");
   assertEquals([result.status, result.state.count], ["completed", 5]);
+});
+
+Deno.test("a client that throws at once is told as one that rejects", async () => {
+  const client = {
+    call(): Promise<unknown> {
+      throw new Error("no connection at all");
+    },
+  };
+  const checkpointer = new RedisCheckpointer({ client, retryForMs: 0 });
+  // The first call has to wait for the digest of its script, the second one does not.
+  for (let call = 0; call < 2; call++) {
+    const error = await assertFails(() => checkpointer.save(record(0)), undefined);
+    assertEquals(error.message, "Cannot save a checkpoint in Redis: no connection at all");
+  }
 });
 
 Deno.test("a foreign key in the way is named, and nothing is changed", async () => {

@@ -52,7 +52,7 @@ const APPROVAL = { approvePause: true, update: { approved: true }, by: "ana" };
 const LEASE_MS = 30;
 
 /** A worker that has not ended by then never does. */
-const STUCK_MS = 60_000;
+const STUCK_MS = 20_000;
 
 /** Runs it without a fault. */
 export async function runUndisturbed(story: Story): Promise<Undisturbed> {
