@@ -10,6 +10,9 @@ import type { StoredRow } from "./postgres_row.ts";
 /** Rows of one statement at the most. */
 const MOST_ROWS = 128;
 
+/** Rows that a statement takes before it leaves any to others: a commit costs more than they do. */
+const LEAST_SHARE = 16;
+
 /** Characters of one statement at the most; a single row may be longer. */
 const MOST_LENGTH = 1_000_000;
 
@@ -44,7 +47,8 @@ export function batching(lanes: number, saver: RowSaver): (row: StoredRow) => Pr
    */
   const take = (): readonly Waiting[] => {
     if (queue.length === 1) return queue.splice(0);
-    const most = Math.min(MOST_ROWS, Math.ceil(queue.length / lanes));
+    const share = Math.max(LEAST_SHARE, Math.ceil(queue.length / lanes));
+    const most = Math.min(MOST_ROWS, share);
     const taken: Waiting[] = [];
     const left: Waiting[] = [];
     const runs = new Set<string>();
