@@ -11,9 +11,7 @@ async function statementsOf(runs: number, lanes: number): Promise<readonly numbe
     return rows;
   };
   const save = batching(lanes, { one: async (row) => void await commit([row]), many: commit });
-  await Promise.all(Array.from({ length: runs }, async (_, run) => {
-    await save(rowOf(`run ${run}`));
-  }));
+  await Promise.all(Array.from({ length: runs }, (_, run) => save(rowOf(`run ${run}`))));
   return sizes;
 }
 
@@ -31,8 +29,6 @@ function rowOf(run: string): StoredRow {
     writer: "writer",
     savedAt: undefined,
     details: "{}",
-    base: undefined,
-    upon: undefined,
   };
 }
 
