@@ -13,6 +13,7 @@ import {
 } from "./checkpoint_record.ts";
 import { type LoadedRecord, RecordVersionError, type RunSummary } from "./checkpointer.ts";
 import type { JsonObject } from "./json.ts";
+import { thawed } from "./thaw.ts";
 
 /** The stored form of a record; what is empty is left out. */
 export interface StoredRecord {
@@ -48,7 +49,7 @@ export function toStored(record: CheckpointRecord): StoredRecord {
     run_id: record.runId,
     node_id: record.nodeId,
     sequence: record.sequence,
-    state: record.state,
+    state: thawed(record.state),
     completed_nodes: record.completedNodes,
     paused: record.paused,
     pause_reason: record.pauseReason ?? null,

@@ -9,6 +9,7 @@ import type { CheckpointChange, CheckpointRecord } from "./checkpoint_record.ts"
 import type { FoldableChange, TaskOutcomeRecord } from "./record_fold.ts";
 import type { Json, JsonObject } from "./json.ts";
 import type { TaskRecord } from "./task_record.ts";
+import { thawed } from "./thaw.ts";
 
 /**
  * The stored form of a change; what is empty, or as it mostly is, is left out. Pipeline, run,
@@ -87,7 +88,7 @@ export function toStoredChange(
     attempts: record.attempts,
     resume: record.resume,
     recoveries: record.recoveries,
-    set: unless(isEmpty(change.set), change.set),
+    set: unless(isEmpty(change.set), thawed(change.set)),
     removed: unlessEmpty(change.removed),
     tasks,
     appended: unless(isEmpty(change.appended), change.appended),
