@@ -133,8 +133,16 @@ export function store<State extends object>(
  * @throws {TypeError} If its id is none.
  */
 export function runName(pipelineName: string, runId: string, verb: string): RunName {
-  if (typeof runId === "string" && runId !== "") return { pipelineName, runId };
+  if (typeof runId === "string" && runId !== "") return { pipelineName, runId: plainText(runId) };
   throw new TypeError(
     `Cannot ${verb} a run of pipeline "${pipelineName}": its id must be a non-empty string`,
   );
+}
+
+/**
+ * The same text. V8 keeps one that comes from outside of it, such as a UUID, in another way, and
+ * takes twice as long to make JSON of whatever it is in: so would every save.
+ */
+function plainText(text: string): string {
+  return JSON.parse(JSON.stringify(text));
 }
