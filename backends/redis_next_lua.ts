@@ -23,6 +23,17 @@ const CHANGED = 0;
 const NOW = `clock[1] .. string.sub('.000000', 1, 7 - #clock[2]) .. clock[2]`;
 
 /**
+ * When what is saved expires, in milliseconds as text; `nil` for never. In two parts: `%.0f` takes the
+ * server as long as a whole command, and `%d` may have no more than 32 bits.
+ */
+const DEADLINE = `
+local deadline
+if ttl ~= '' then
+  local expiry = clock[1] * 1000 + clock[2] / 1000 + ttl
+  deadline = string.format('%d%03d', expiry / 1000, expiry % 1000)
+end`;
+
+/**
  * Saves a whole checkpoint.
  *
  * Keys: index, checkpoint, runs. Arguments: the latest checkpoint as it is known, and as it is now;
@@ -37,9 +48,8 @@ if found ~= known then
   return found == latest and pcall('GET', checkpoint) == ARGV[3] and ${SAVED} or ${CHANGED}
 end
 local clock = call('TIME')
-if type(pcall('ZADD', KEYS[3], ${NOW}, ARGV[5])) ~= 'number' then return ${CHANGED} end
-if ttl ~= '' then
-  local deadline = string.format('%.0f', clock[1] * 1000 + clock[2] / 1000 + ttl)
+if type(pcall('ZADD', KEYS[3], ${NOW}, ARGV[5])) ~= 'number' then return ${CHANGED} end${DEADLINE}
+if deadline then
   call('SET', checkpoint, ARGV[3], 'PXAT', deadline)
   call('PEXPIREAT', index, deadline)
 else
@@ -62,6 +72,7 @@ return ${SAVED}
 export const CHANGE = makeScript(`
 local call, pcall = redis.call, redis.pcall
 local index, whole, changes, known, latest = KEYS[1], KEYS[2], KEYS[4], ARGV[1], ARGV[2]
+local ttl = ARGV[4]
 local found = pcall('HGET', index, 'latest')
 if found ~= known then
   return found == latest and pcall('LINDEX', changes, -1) == ARGV[3] and ${SAVED} or ${CHANGED}
@@ -69,9 +80,7 @@ end
 local clock = call('TIME')
 local placed = pcall('ZADD', KEYS[3], ${NOW}, ARGV[5])
 local pushed = type(placed) == 'number' and pcall('RPUSH', changes, ARGV[3])
-if type(pushed) ~= 'number' then return ${CHANGED} end
-local ttl = ARGV[4]
-local deadline = ttl ~= '' and string.format('%.0f', clock[1] * 1000 + clock[2] / 1000 + ttl)
+if type(pushed) ~= 'number' then return ${CHANGED} end${DEADLINE}
 local isThere = deadline and call('PEXPIREAT', whole, deadline) or call('EXISTS', whole)
 if isThere == 0 or pushed ~= tonumber(ARGV[6]) then
   call('RPOP', changes)
