@@ -98,7 +98,7 @@ interface Page {
   readonly first: string;
   /** The lowest one. */
   readonly last: string;
-  /** The server's time in milliseconds since 1970. */
+  /** The server's time in seconds since 1970. */
   readonly now: string;
   /** What is told of those that are wanted. */
   readonly told: readonly (string | undefined)[];

@@ -6,6 +6,12 @@
  */
 
 /**
+ * The time that `clock` holds as TIME tells it: in seconds, as scores are. Of its parts as text, since
+ * to make text of a number takes the server as long as a whole command.
+ */
+export const NOW = `clock[1] .. string.sub('.000000', 1, 7 - #clock[2]) .. clock[2]`;
+
+/**
  * Whether there is a run: `known`, `expired`, or `unknown` where only a search can tell. A run that
  * may expire waits among the expiring ones until somebody meets it there and finds it gone.
  */

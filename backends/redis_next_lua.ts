@@ -12,15 +12,13 @@
  * @module
  */
 
+import { NOW } from "./redis_lua_helpers.ts";
 import { makeScript } from "./redis_script.ts";
 
 /** What the scripts answer where they saved, or had saved before and that answer was lost. */
 export const SAVED = 1;
 /** What they answer where they saved nothing. */
 const CHANGED = 0;
-
-/** The time as a score, in seconds. */
-const NOW = `clock[1] .. string.sub('.000000', 1, 7 - #clock[2]) .. clock[2]`;
 
 /**
  * When what is saved expires, in milliseconds as text; `nil` for never. In two parts: `%.0f` takes the

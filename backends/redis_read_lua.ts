@@ -6,13 +6,13 @@
  */
 
 import { PARTS } from "./redis_latest.ts";
-import { STANDING } from "./redis_lua_helpers.ts";
+import { NOW, STANDING } from "./redis_lua_helpers.ts";
 import { makeScript } from "./redis_script.ts";
 
 /**
  * Reads the latest checkpoint. Keys: index, runs. Arguments: the run's member. Answers its sequence, the
- * time in milliseconds since 1970, when its worker was heard of beside its saves (`0` for never, `""`
- * where that is not known), the run's score, the whole checkpoint and a list of the changes; or, where
+ * time in seconds since 1970, when its worker was heard of beside its saves (in milliseconds, `0` for
+ * never, `""` where that is not known), the run's score, the whole checkpoint and a list of the changes; or, where
  * there is none, only the run's standing, which is `known` if the checkpoint alone is gone. Putting
  * the list into one text would take the server longer than all the rest.
  */
@@ -27,9 +27,8 @@ if not text then
   return {standing(index)}
 end
 local clock, score = redis.call('TIME'), redis.pcall('ZSCORE', KEYS[2], ARGV[1])
-local now = string.format('%.0f', clock[1] * 1000 + clock[2] / 1000)
 local changes = sequence ~= base and redis.call('LRANGE', run .. 'changes:' .. base, 0, -1) or {}
-return {sequence, now, heard or '', type(score) == 'string' and score or '0', text, changes}
+return {sequence, ${NOW}, heard or '', type(score) == 'string' and score or '0', text, changes}
 `);
 
 /**
@@ -70,11 +69,11 @@ return page
 /**
  * Tells runs, the one saved last first. Keys: runs. Arguments: the highest and the lowest
  * score as ZREVRANGEBYSCORE takes them, how many to skip, how many to look at, the wanted status or
- * `""`. Answers how many were looked at, the first and the last one's score, the time in milliseconds
+ * `""`. Answers how many were looked at, the first and the last one's score, the time in seconds
  * since 1970, then for each run of interest its member, its score, when its worker was heard of beside
- * its saves (`0` for never, `""` where that is not known), a text and a change or `""`. The text is the summary of its latest checkpoint, or of the whole one
- * that the change is to be folded into; or that checkpoint itself where it has no summary; or the
- * run's standing.
+ * its saves (in milliseconds, `0` for never, `""` where that is not known), a text and a change or
+ * `""`. The text is the summary of its latest checkpoint, or of the whole one that the change is to be
+ * folded into; or that checkpoint itself where it has no summary; or the run's standing.
  */
 export const LIST = makeScript(`
 ${STANDING}
@@ -82,8 +81,7 @@ local highest, lowest, skipped, most, wanted = unpack(ARGV)
 local members = redis.call('ZREVRANGEBYSCORE', KEYS[1], highest, lowest, 'WITHSCORES',
   'LIMIT', skipped, most)
 local clock = redis.call('TIME')
-local page = {tostring(#members / 2), members[2] or '', members[#members] or '',
-  string.format('%.0f', clock[1] * 1000 + clock[2] / 1000)}
+local page = {tostring(#members / 2), members[2] or '', members[#members] or '', ${NOW}}
 local pipeline = string.sub(KEYS[1], 1, -1 - #'runs')
 for i = 1, #members, 2 do
   local run = pipeline .. members[i] .. ':'

@@ -84,13 +84,15 @@ export function changesOf(text: string, where: string): readonly StoredChange[] 
 /**
  * For how many milliseconds nothing was heard of a run, if that is known.
  *
- * @param now Milliseconds since 1970.
- * @param heard When its worker was heard of beside its saves, `0` for never, empty where unknown.
+ * @param now The time, in seconds since 1970.
+ * @param heard When its worker was heard of beside its saves, in milliseconds, `0` for never, empty
+ * where unknown.
  * @param score When it was saved last, in seconds.
  */
 export function idleMsAt(now = "", heard = "", score = "0"): number | undefined {
   if (heard === "") return undefined;
-  return Math.max(0, Math.round(Number(now) - Math.max(Number(heard), Number(score) * 1_000)));
+  const heardAt = Math.max(Number(heard), Number(score) * 1_000);
+  return Math.max(0, Math.round(Number(now) * 1_000 - heardAt));
 }
 
 function damaged(cause: unknown, where: string): Error {
