@@ -63,23 +63,24 @@ export async function toRow(
   record: CheckpointRecord,
   change: Pick<CheckpointChange, "since" | "sinceWriter"> | undefined,
 ): Promise<StoredRow> {
-  const { state, completed_nodes, ...rest } = toStored(record);
+  const stored = toStored(record);
   const row = await commonColumns(record);
-  const nodes = JSON.stringify(completed_nodes);
+  const nodes = JSON.stringify(stored.completed_nodes);
   const hasStorableNodes = isStorableJson(nodes);
   const details = {
-    ...rest,
+    ...stored,
     ...namesBeside(row, record),
+    state: undefined,
     sequence: undefined,
     status: undefined,
     paused: undefined,
     pause_reason: isStorableText(record.pauseReason ?? "") ? undefined : record.pauseReason,
     saved_at: unless(row.savedAt, record.savedAt),
-    completed_nodes: hasStorableNodes ? undefined : completed_nodes,
+    completed_nodes: hasStorableNodes ? undefined : stored.completed_nodes,
   };
   return {
     ...row,
-    state: JSON.stringify(state),
+    state: JSON.stringify(stored.state),
     completedNodes: hasStorableNodes ? nodes : "[]",
     details: JSON.stringify(details),
     ...change !== undefined && change.since >= 0 &&
