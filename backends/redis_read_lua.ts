@@ -12,9 +12,9 @@ import { makeScript } from "./redis_script.ts";
 /**
  * Reads the latest checkpoint. Keys: index, runs. Arguments: the run's member. Answers its sequence, the
  * time in seconds since 1970, when its worker was heard of beside its saves (in milliseconds, `0` for
- * never, `""` where that is not known), the run's score, the whole checkpoint and a list of the changes; or, where
- * there is none, only the run's standing, which is `known` if the checkpoint alone is gone. Putting
- * the list into one text would take the server longer than all the rest.
+ * never, `""` where that is not known), the run's score, the whole checkpoint and a list of the
+ * changes; or, where there is none, only the run's standing, which is `known` if the checkpoint alone
+ * is gone. Putting the list into one text would take the server longer than all the rest.
  */
 export const LATEST = makeScript(`
 local index = KEYS[1]
