@@ -4,6 +4,7 @@ import {
   type Checkpointer,
   definePipeline,
   END,
+  RunActiveError,
   RunExistsError,
   unchecked,
 } from "../mod.ts";
@@ -71,12 +72,15 @@ onEveryBackend("of clones that go on with one run at once, one does", async (sto
         working(store, () => {
           ran.push(clone);
           return clone;
-        }).resume("r", { takeOver: true })
+        }).resume("r")
       ),
     );
     assert(results.length >= 1);
     for (const { status } of results) assertEquals(status, "completed");
-    for (const error of errors) assertInstanceOf(error, CheckpointConflictError);
+    for (const error of errors) {
+      // Who comes later finds a worker at it already.
+      if (!(error instanceof RunActiveError)) assertInstanceOf(error, CheckpointConflictError);
+    }
   });
   assertEquals(ran.length, 1);
 });
