@@ -1,15 +1,15 @@
-import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import {
   CheckpointConflictError,
   type Checkpointer,
   definePipeline,
   END,
-  RunActiveError,
   RunExistsError,
   unchecked,
 } from "../mod.ts";
 import { onEveryBackend } from "./every_backend.ts";
 import { expectStatus } from "./engine_probes.ts";
+import { loadingTogether, makeMeeting } from "./suite/meeting.ts";
 import { settle } from "./suite/parallel.ts";
 
 interface Work {
@@ -62,25 +62,23 @@ onEveryBackend("of clones that start one run at once, one does", async (store) =
   assertEquals(ran.length, 1);
 });
 
-onEveryBackend("of clones that go on with one run at once, one does", async (store) => {
+onEveryBackend("of clones that found the same checkpoint, one goes on", async (store) => {
   const broken = working(store, () => Promise.reject(new Error("not yet")));
   const ran: string[] = [];
   await withClones(async () => {
     expectStatus(await broken.invoke({ by: "" }, { runId: "r" }), "failed");
+    const clones = ["one", "two", "three"];
+    const together = makeMeeting(clones.length);
     const { results, errors } = await settle(
-      ["one", "two", "three"].map((clone) =>
-        working(store, () => {
+      clones.map((clone) =>
+        working(loadingTogether(store, together), () => {
           ran.push(clone);
           return clone;
         }).resume("r")
       ),
     );
-    assert(results.length >= 1);
-    for (const { status } of results) assertEquals(status, "completed");
-    for (const error of errors) {
-      // Who comes later finds a worker at it already.
-      if (!(error instanceof RunActiveError)) assertInstanceOf(error, CheckpointConflictError);
-    }
+    assertEquals(results.map(({ status }) => status), ["completed"]);
+    for (const error of errors) assertInstanceOf(error, CheckpointConflictError);
   });
   assertEquals(ran.length, 1);
 });

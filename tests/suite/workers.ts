@@ -14,6 +14,7 @@ import {
   unchecked,
 } from "../../mod.ts";
 import { assertStored } from "./checks.ts";
+import { loadingTogether, makeMeeting } from "./meeting.ts";
 import { settle } from "./parallel.ts";
 import type { Test } from "./store.ts";
 
@@ -125,30 +126,4 @@ function defineJob(checkpointer: Checkpointer, work: Work, after: Work = () => {
     start: "work",
     edges: { work: "after", after: END },
   }, { checkpointer });
-}
-
-/** Lets nobody through before as many as expected have come. */
-function makeMeeting(expected: number): () => Promise<void> {
-  const complete = Promise.withResolvers<void>();
-  let come = 0;
-  return () => {
-    come++;
-    if (come === expected) complete.resolve();
-    return complete.promise;
-  };
-}
-
-/** The checkpointer, whose loads wait for those of the others. */
-function loadingTogether(store: Checkpointer, together: () => Promise<void>): Checkpointer {
-  return {
-    save: (record, change) => store.save(record, change),
-    async loadLatest(pipelineName, runId) {
-      const record = await store.loadLatest(pipelineName, runId);
-      await together();
-      return record;
-    },
-    listRuns: (pipelineName, options) => store.listRuns(pipelineName, options),
-    history: (pipelineName, runId) => store.history(pipelineName, runId),
-    deleteRun: (pipelineName, runId) => store.deleteRun(pipelineName, runId),
-  };
 }
