@@ -9,7 +9,7 @@
  */
 
 import { PARTS } from "./redis_latest.ts";
-import { FOREIGN, STANDING } from "./redis_lua_helpers.ts";
+import { DEADLINE, FOREIGN, NOW, STANDING } from "./redis_lua_helpers.ts";
 import { makeScript } from "./redis_script.ts";
 
 /**
@@ -67,14 +67,14 @@ elseif anew == '' and (number > 0 or call('ZSCORE', runs, member)
 end
 
 local clock = call('TIME')
-local deadline = ttl ~= '' and string.format('%.0f', clock[1] * 1000 + clock[2] / 1000 + ttl)
+${DEADLINE}
 local expires = deadline and status ~= 'paused'
 local written
 if expires then written = pcall('SET', checkpoint, text, 'PXAT', deadline, 'GET')
 else written = pcall('SET', checkpoint, text, 'GET') end
 local failed = type(written) == 'table' and written
 if not failed then
-  local placed = pcall('ZADD', runs, string.format('%s.%06d', clock[1], clock[2]), member)
+  local placed = pcall('ZADD', runs, ${NOW}, member)
   failed = type(placed) == 'table' and placed
   if failed and written then call('SET', checkpoint, written, 'KEEPTTL')
   elseif failed then call('UNLINK', checkpoint) end

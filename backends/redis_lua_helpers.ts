@@ -1,6 +1,6 @@
 /**
- * Functions of several scripts. They stand where they are needed, and not before: making one takes
- * time at every call.
+ * What several scripts have in common. Functions stand where they are needed, and not before: making
+ * one takes time at every call.
  *
  * @module
  */
@@ -10,6 +10,18 @@
  * to make text of a number takes the server as long as a whole command.
  */
 export const NOW = `clock[1] .. string.sub('.000000', 1, 7 - #clock[2]) .. clock[2]`;
+
+/**
+ * Makes `deadline` of a `clock` and a `ttl` in milliseconds: when what is saved expires, in
+ * milliseconds as text; `nil` for never. In two parts: `%.0f` takes the server as long as a whole
+ * command, and `%d` may have no more than 32 bits.
+ */
+export const DEADLINE = `
+local deadline
+if ttl ~= '' then
+  local expiry = clock[1] * 1000 + clock[2] / 1000 + ttl
+  deadline = string.format('%d%03d', expiry / 1000, expiry % 1000)
+end`;
 
 /**
  * Whether there is a run: `known`, `expired`, or `unknown` where only a search can tell. A run that

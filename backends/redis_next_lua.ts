@@ -12,24 +12,13 @@
  * @module
  */
 
-import { NOW } from "./redis_lua_helpers.ts";
+import { DEADLINE, NOW } from "./redis_lua_helpers.ts";
 import { makeScript } from "./redis_script.ts";
 
 /** What the scripts answer where they saved, or had saved before and that answer was lost. */
 export const SAVED = 1;
 /** What they answer where they saved nothing. */
 const CHANGED = 0;
-
-/**
- * When what is saved expires, in milliseconds as text; `nil` for never. In two parts: `%.0f` takes the
- * server as long as a whole command, and `%d` may have no more than 32 bits.
- */
-const DEADLINE = `
-local deadline
-if ttl ~= '' then
-  local expiry = clock[1] * 1000 + clock[2] / 1000 + ttl
-  deadline = string.format('%d%03d', expiry / 1000, expiry % 1000)
-end`;
 
 /**
  * Saves a whole checkpoint.
@@ -46,7 +35,8 @@ if found ~= known then
   return found == latest and pcall('GET', checkpoint) == ARGV[3] and ${SAVED} or ${CHANGED}
 end
 local clock = call('TIME')
-if type(pcall('ZADD', KEYS[3], ${NOW}, ARGV[5])) ~= 'number' then return ${CHANGED} end${DEADLINE}
+if type(pcall('ZADD', KEYS[3], ${NOW}, ARGV[5])) ~= 'number' then return ${CHANGED} end
+${DEADLINE}
 if deadline then
   call('SET', checkpoint, ARGV[3], 'PXAT', deadline)
   call('PEXPIREAT', index, deadline)
@@ -78,7 +68,8 @@ end
 local clock = call('TIME')
 local placed = pcall('ZADD', KEYS[3], ${NOW}, ARGV[5])
 local pushed = type(placed) == 'number' and pcall('RPUSH', changes, ARGV[3])
-if type(pushed) ~= 'number' then return ${CHANGED} end${DEADLINE}
+if type(pushed) ~= 'number' then return ${CHANGED} end
+${DEADLINE}
 local isThere = deadline and call('PEXPIREAT', whole, deadline) or call('EXISTS', whole)
 if isThere == 0 or pushed ~= tonumber(ARGV[6]) then
   call('RPOP', changes)
