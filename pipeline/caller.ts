@@ -144,5 +144,5 @@ export function runName(pipelineName: string, runId: string, verb: string): RunN
  * takes twice as long to make JSON of whatever it is in: so would every save.
  */
 function plainText(text: string): string {
-  return JSON.parse(JSON.stringify(text));
+  return [...text].join("");
 }

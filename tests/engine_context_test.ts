@@ -15,6 +15,24 @@ interface Place {
   visit: number;
 }
 
+Deno.test("a run keeps its id, whatever it is made of", async () => {
+  const pipeline = definePipeline({
+    name: "kept",
+    state: unchecked<{ seen: string }>(),
+    nodes: { look: (_state, { runId }) => ({ seen: runId }) },
+    start: "look",
+    edges: { look: END },
+  });
+  const texts = fc.string({
+    unit: fc.nat(0xffff).map((code) => String.fromCharCode(code)),
+    minLength: 1,
+  });
+  await fc.assert(fc.asyncProperty(texts, async (id) => {
+    const { runId, state } = await pipeline.invoke({ seen: "" }, { runId: id });
+    assertEquals([runId, state.seen], [id, id]);
+  }));
+});
+
 Deno.test("a node is told where it stands", async () => {
   const told: NodeContext[] = [];
   const pipeline = definePipeline({
