@@ -26,7 +26,8 @@ import { makeScript } from "./redis_script.ts";
  *
  * What can be refused comes first: a SET, when memory is full (after a first write nothing is), then
  * the place among the runs, for which the SET is taken back. What is older than the latest checkpoint
- * gets no longer to live than the latest has. Nobody knows a checkpoint in the place of another one:
+ * gets no longer to live than the latest has. The index gets its time at the end: where that has come
+ * already, the index is gone at once, and what was put into it after that would stay for ever. Nobody knows a checkpoint in the place of another one:
  * who saved the first one knows nothing of the second.
  *
  * What is no matter of this checkpoint is left to some saves: the end of expired runs to the first
@@ -88,10 +89,7 @@ local saved = table.concat({sequence, sequence, status, expires and ttl or '-', 
 local isAnother = sequence == base and (written ~= text or string.find(latest, ' again$'))
 if isAnother then saved = saved .. ' again' end
 call('HSET', index, 'latest', saved, 'summary', summary, 'changed', '', 'heard', '0', sequence, entry)
-if expires then
-  call('PEXPIREAT', index, deadline)
-  if not isAwaited then call('ZADD', expiring, deadline / 1000, member) end
-else call('PERSIST', index) end
+if expires and not isAwaited then call('ZADD', expiring, deadline / 1000, member) end
 
 local run = string.sub(index, 1, -1 - #'index')
 if not had then
@@ -129,6 +127,7 @@ else
     call('HSET', index, 'oldest', oldest)
   end
 end
+if expires then call('PEXPIREAT', index, deadline) else call('PERSIST', index) end
 return 'saved'
 `);
 

@@ -13,13 +13,13 @@ export const NOW = `clock[1] .. string.sub('.000000', 1, 7 - #clock[2]) .. clock
 
 /**
  * Makes `deadline` of a `clock` and a `ttl` in milliseconds: when what is saved expires, in
- * milliseconds as text; `nil` for never. In two parts: `%.0f` takes the server as long as a whole
- * command, and `%d` may have no more than 32 bits.
+ * milliseconds as text, never before its time; `nil` for never. In two parts: `%.0f` takes the server
+ * as long as a whole command, and `%d` may have no more than 32 bits.
  */
 export const DEADLINE = `
 local deadline
 if ttl ~= '' then
-  local expiry = clock[1] * 1000 + clock[2] / 1000 + ttl
+  local expiry = clock[1] * 1000 + math.ceil(clock[2] / 1000) + ttl
   deadline = string.format('%d%03d', expiry / 1000, expiry % 1000)
 end`;
 

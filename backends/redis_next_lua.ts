@@ -7,7 +7,7 @@
  * the others. When memory is full, nothing is refused after a first write.
  *
  * Every step of every run waits for them, so they are written for speed: what is quick in Lua is not
- * always what is short.
+ * always what is short. An index gets its time to live after all that is put into it, as in SAVE.
  *
  * @module
  */
@@ -37,6 +37,7 @@ end
 local clock = call('TIME')
 if type(pcall('ZADD', KEYS[3], ${NOW}, ARGV[5])) ~= 'number' then return ${CHANGED} end
 ${DEADLINE}
+call('HSET', index, 'latest', latest, ARGV[6], ARGV[7], unpack(ARGV, 8))
 if deadline then
   call('SET', checkpoint, ARGV[3], 'PXAT', deadline)
   call('PEXPIREAT', index, deadline)
@@ -44,7 +45,6 @@ else
   call('SET', checkpoint, ARGV[3])
   call('PERSIST', index)
 end
-call('HSET', index, 'latest', latest, ARGV[6], ARGV[7], unpack(ARGV, 8))
 return ${SAVED}
 `);
 
@@ -75,12 +75,12 @@ if isThere == 0 or pushed ~= tonumber(ARGV[6]) then
   call('RPOP', changes)
   return ${CHANGED}
 end
+call('HSET', index, 'latest', latest, unpack(ARGV, 7))
 if deadline then
   call('PEXPIREAT', changes, deadline)
   call('PEXPIREAT', index, deadline)
 else
   for _, key in ipairs({whole, changes, index}) do call('PERSIST', key) end
 end
-call('HSET', index, 'latest', latest, unpack(ARGV, 7))
 return ${SAVED}
 `);

@@ -118,6 +118,18 @@ Deno.test("expired runs leave the sets of runs also where nobody lists them", as
   });
 });
 
+Deno.test("nothing stays of a run whose time comes while it is saved", async () => {
+  await withStore({ ttlSeconds: 0.001 }, async (checkpointer) => {
+    for (let run = 0; run < 50; run++) {
+      for (let sequence = 0; sequence < 10; sequence++) {
+        await checkpointer.save(record(sequence, { runId: `r${run}` }));
+      }
+    }
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    assertStrictEquals(await server.cli("keys", "firefly:ckpt:factory:*:*"), "");
+  });
+});
+
 Deno.test("a run whose time was put off is not dropped when its first time comes", async () => {
   await withStore({ ttlSeconds: 0.05 }, async (short) => {
     await using probe = await OWN_OR_IOREDIS.open(server.url(), { ttlSeconds: 100 });
