@@ -199,7 +199,7 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
     const sql = listSql(this.#tableName, await keyOf(pipelineName), { status, limit });
     const newer = makeNewerRuns();
     for (const row of await this.#query("list runs", sql)) {
-      const summary = await newer.passOver(() => summaryOf(row));
+      const summary = await newer.passOver(() => summaryOf(pipelineName, row));
       if (summary !== undefined) yield summary;
     }
     newer.tell();

@@ -91,10 +91,24 @@ export function takeHistory(
   return histories;
 }
 
-/** What `listRuns` tells of a run by its latest row, from which the state was left out. */
-export function summaryOf(row: Row): RunSummary {
-  const record = wholeOf({ ...itemOf(row), state: {}, completed_nodes: [] });
-  return summarize(record, idleMsOf(row));
+/** What `listRuns` tells of a run of a pipeline by a row of `listSql`. */
+export function summaryOf(pipelineName: string, row: Row): RunSummary {
+  const { run_id, node_id, status, pause_reason, saved_at, details } = row;
+  const sequence = Number(row.sequence);
+  const stored = {
+    pipeline_name: pipelineName,
+    run_id,
+    node_id,
+    sequence,
+    state: {},
+    completed_nodes: [],
+    paused: status === "paused",
+    pause_reason,
+    status,
+    saved_at: typeof saved_at === "string" ? toIso(JSON.parse(saved_at)) : undefined,
+    ...(typeof details === "string" ? JSON.parse(details) : undefined),
+  };
+  return summarize(fromStored(stored, where({ sequence, run_id }), ""), idleMsOf(row));
 }
 
 /** The sequence of a row. */

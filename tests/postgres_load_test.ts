@@ -43,6 +43,21 @@ async function loadDuring(
   }
 }
 
+Deno.test("a time is read as it was saved, however the server writes times", async () => {
+  await using database = await server.createDatabase();
+  await database.query(`ALTER DATABASE ${database.name} SET timezone = 'Asia/Kolkata'`);
+  await database.query(`ALTER DATABASE ${database.name} SET datestyle = 'German'`);
+  await using probe = await NODE_POOL.open(database.dsn);
+  const { checkpointer } = probe;
+  for (const savedAt of ["2026-02-03T23:59:59.999Z", "1999-12-31T20:00:00.000Z"]) {
+    await checkpointer.save({ ...FIRST, runId: savedAt, savedAt });
+    assertEquals((await checkpointer.loadLatest(pipelineName, savedAt))?.savedAt, savedAt);
+  }
+  const listed = await Array.fromAsync(checkpointer.listRuns(pipelineName));
+  assertEquals(listed.length, 2);
+  for (const { runId, savedAt } of listed) assertEquals(savedAt, runId);
+});
+
 Deno.test("a run that goes on and sheds its past while it is loaded is loaded where it stands", async () => {
   const loaded = await loadDuring(async (store, last) => {
     const whole = { ...count(last), writer: "other" };
