@@ -40,6 +40,7 @@ import { historyOf, latestOf, toldLatest } from "./redis_records.ts";
 import { DELETE, TRIM } from "./redis_remove_lua.ts";
 import { makeSaver } from "./redis_saver.ts";
 import { type RunScript, runScript, textOf, textsOf } from "./redis_script.ts";
+import { type RunShared, together } from "./redis_together.ts";
 import { parseUrl } from "./redis_url.ts";
 import { makeWatch } from "./retry.ts";
 import { makeUnderWay } from "./under_way.ts";
@@ -53,6 +54,8 @@ export type {
   RedisCheckpointerOptions,
   RedisClient,
 };
+
+const SAVING = "save a checkpoint";
 
 /** Whole checkpoints that `history` reads at a time, and how many bytes are enough. */
 const HISTORY_PAGE = ["100", "4000000"];
@@ -88,6 +91,7 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
   /** In milliseconds, as the scripts take it. */
   readonly #ttl: string;
   readonly #run: RunFor;
+  readonly #runShared: RunShared;
   readonly #saver = makeSaver();
   readonly #underWay = makeUnderWay();
   #isDisposed = false;
@@ -120,6 +124,8 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
       this.#send = this.#own.send;
     }
     this.#run = patientRuns({ send: this.#send, retryForMs, isOver: () => this.#isDisposed });
+    const isAlone = () => this.#underWay.count() === 1;
+    this.#runShared = together((...script) => this.#run(SAVING, ...script), isAlone);
   }
 
   /**
@@ -130,9 +136,10 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
    * @throws {RedisError} If Redis refused it or could not be reached.
    */
   save(record: CheckpointRecord, change?: CheckpointChange): Promise<void> {
-    return this.#call("save a checkpoint", (run) => {
+    const runShared = this.#runShared;
+    return this.#call(SAVING, (run) => {
       const saveAt = (place: RunPlace) =>
-        this.#saver.save({ run, place, ttl: this.#ttl }, record, change);
+        this.#saver.save({ run, runShared, place, ttl: this.#ttl }, record, change);
       const place = this.#placeOf(record.pipelineName, record.runId);
       return place instanceof Promise ? place.then(saveAt) : saveAt(place);
     });

@@ -13,7 +13,7 @@
  */
 
 import { DEADLINE, NOW } from "./redis_lua_helpers.ts";
-import { makeScript } from "./redis_script.ts";
+import { makeSharedScript } from "./redis_together.ts";
 
 /** What the scripts answer where they saved, or had saved before and that answer was lost. */
 export const SAVED = 1;
@@ -27,7 +27,7 @@ const CHANGED = 0;
  * the text, its time to live in milliseconds or `""`, the run's member, then fields of the index and
  * their values, one at least.
  */
-export const NEXT = makeScript(`
+export const NEXT = makeSharedScript(`
 local call, pcall = redis.call, redis.pcall
 local index, checkpoint, known, latest, ttl = KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[4]
 local found = pcall('HGET', index, 'latest')
@@ -57,7 +57,7 @@ return ${SAVED}
  *
  * All that the latest checkpoint needs gets the same time to live.
  */
-export const CHANGE = makeScript(`
+export const CHANGE = makeSharedScript(`
 local call, pcall = redis.call, redis.pcall
 local index, whole, changes, known, latest = KEYS[1], KEYS[2], KEYS[4], ARGV[1], ARGV[2]
 local ttl = ARGV[4]

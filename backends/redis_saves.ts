@@ -14,11 +14,14 @@ import { encodeName, entryOf } from "./redis_names.ts";
 import { CHANGE, NEXT, SAVED } from "./redis_next_lua.ts";
 import { type RunScript, textOf } from "./redis_script.ts";
 import { summaryOf } from "./redis_summary.ts";
+import type { RunShared } from "./redis_together.ts";
 
 /** How checkpoints are saved. */
 export interface Saving {
   /** Runs the scripts. */
   readonly run: RunScript;
+  /** Runs those that save upon what is known, several at once where several wait. */
+  readonly runShared: RunShared;
   /** Where the run is kept. */
   readonly place: RunPlace;
   /** Time to live in milliseconds; empty for ever. */
@@ -74,7 +77,7 @@ export async function saveWhole(
  * with nothing where it was not saved, or is to be saved in the other way.
  */
 export async function saveNext(
-  { run, place: { keys }, ttl }: Saving,
+  { runShared, place: { keys }, ttl }: Saving,
   record: CheckpointRecord,
   text: string,
   known: Known,
@@ -97,13 +100,14 @@ export async function saveNext(
     hasChanged: false,
   };
   const args = [known.text, next.text, text, latest.ttl, keys.member, ...fields];
-  const answer = await run(NEXT, [keys.index, `${keys.run}:${latest.entry}`, keys.runs], args);
+  const target = [keys.index, `${keys.run}:${latest.entry}`, keys.runs] as const;
+  const answer = await runShared(NEXT, target, args);
   return Number(answer) === SAVED ? next : undefined;
 }
 
 /** Saves a checkpoint as a change of the one that is known; comes back as {@linkcode saveNext} does. */
 export async function saveChange(
-  { run, place: { keys }, ttl }: Saving,
+  { runShared, place: { keys }, ttl }: Saving,
   record: CheckpointRecord,
   { base, count, text }: PlannedChange,
   known: Known,
@@ -115,7 +119,7 @@ export async function saveChange(
   if (count === 1) fields.push(`+${base}`, "open");
   if (summary !== "" || known.hasChanged) fields.push("changed", summary);
   const next = { ...known, ...latest, text: latestText(latest), hasChanged: summary !== "" };
-  const answer = await run(
+  const answer = await runShared(
     CHANGE,
     [keys.index, `${keys.run}:${known.entry}`, keys.runs, `${keys.run}:changes:${base}`],
     [known.text, next.text, text, latest.ttl, keys.member, String(count), ...fields],

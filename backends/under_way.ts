@@ -8,6 +8,8 @@
 export interface UnderWay {
   /** Has {@linkcode UnderWay.ended} wait for some work, and comes back with what came of it. */
   during<T>(work: () => Promise<T>): Promise<T>;
+  /** How much is under way. */
+  count(): number;
   /** Comes back when all has ended, one way or the other. */
   ended(): Promise<void>;
 }
@@ -31,6 +33,7 @@ export function makeUnderWay(): UnderWay {
         end();
       }
     },
+    count: () => running,
     async ended() {
       while (running > 0) await new Promise<void>((resolve) => waiting.push(resolve));
     },

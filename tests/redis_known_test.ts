@@ -1,64 +1,15 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { Redis } from "npm:ioredis@6.0.0";
-import { RedisCheckpointer } from "../backends/redis.ts";
+import type { RedisCheckpointer } from "../backends/redis.ts";
 import { CheckpointConflictError, type CheckpointRecord } from "../mod.ts";
 import { changeBetween } from "../pipeline/change.ts";
-import { end } from "./redis_probes.ts";
-import { REDIS, startRedis, whyNot } from "./servers/redis.ts";
+import { testOnRedis } from "./redis_watched.ts";
 import { assertStored } from "./suite/checks.ts";
 import { following, makeRecord, manyItems, withField } from "./suite/samples.ts";
 
 const RUN = "firefly:ckpt:pipeline:run";
-const ignore = await whyNot(REDIS) !== undefined;
 
 /** Checkpoints of a run, newest first. */
 type Records = readonly [CheckpointRecord, ...CheckpointRecord[]];
-
-/** A command and its arguments. */
-type Sent = readonly string[];
-
-/** What a test gets: two instances over one server, of which the first is watched. */
-interface Probe {
-  readonly store: RedisCheckpointer;
-  readonly other: RedisCheckpointer;
-  readonly client: Redis;
-  /** The commands of the first one. */
-  readonly sent: Sent[];
-  /** Has its next answer lost. */
-  loseNext(): void;
-}
-
-/** Registers a test with a server of its own. */
-function testOnRedis(name: string, test: (probe: Probe) => Promise<void>): void {
-  Deno.test({ name: `Redis: ${name}`, ignore, fn: () => withRedis(test) });
-}
-
-async function withRedis(test: (probe: Probe) => Promise<void>): Promise<void> {
-  await using server = await startRedis();
-  const client = new Redis(server.url());
-  const sent: Sent[] = [];
-  let isLost = false;
-  const watched = {
-    async call(command: string, ...args: string[]) {
-      sent.push([command, ...args]);
-      const answer = await client.call(command, ...args);
-      if (!isLost) return answer;
-      isLost = false;
-      throw new Error("Connection is closed.");
-    },
-  };
-  try {
-    await test({
-      store: new RedisCheckpointer({ client: watched }),
-      other: new RedisCheckpointer({ client }),
-      client,
-      sent,
-      loseNext: () => void (isLost = true),
-    });
-  } finally {
-    await end(client);
-  }
-}
 
 /** A record of a small state, or of one whose changes are stored. */
 function first(isLarge: boolean): CheckpointRecord {
