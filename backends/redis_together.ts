@@ -6,6 +6,7 @@
  * @module
  */
 
+import { isPassing, RedisError } from "./redis_error.ts";
 import { type Keys, listOf, makeScript, type RunScript, type Script } from "./redis_script.ts";
 
 /** A script that may be called for several at once. */
@@ -14,10 +15,7 @@ export interface SharedScript extends Script {
   readonly several: Script;
 }
 
-/**
- * Makes a script that may be called for several at once: one that never fails, whatever is stored,
- * since a failure would be the end of all of them.
- */
+/** Makes a script that may be called for several at once, and again after one of those calls failed. */
 export function makeSharedScript(text: string): SharedScript {
   const alone = makeScript(text);
   const several = makeScript(`
@@ -48,7 +46,10 @@ interface Waiting {
   readonly answer: PromiseWithResolvers<unknown>;
 }
 
-/** Runs a script that may be called for several at once; what it throws may be the end of others too. */
+/**
+ * Runs a script that may be called for several at once. What one is refused for is not the end of the
+ * others; a server that is away is.
+ */
 export type RunShared = (
   script: SharedScript,
   keys: Keys,
@@ -108,8 +109,17 @@ async function sendBatch(
     const answers = await answersOf(run, script, batch);
     for (const [index, { answer }] of batch.entries()) answer.resolve(answers[index]);
   } catch (error) {
-    for (const { answer } of batch) answer.reject(error);
+    const isOneRefused = batch.length > 1 && isRefused(error);
+    for (const { keys, args, answer } of batch) {
+      if (isOneRefused) run(script, keys, args).then(answer.resolve, answer.reject);
+      else answer.reject(error);
+    }
   }
+}
+
+/** Whether Redis answered that it does not do it, now or later. */
+function isRefused(error: unknown): boolean {
+  return error instanceof RedisError && error.code !== undefined && !isPassing(error.cause);
 }
 
 async function answersOf(

@@ -1,9 +1,12 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import type { RedisCheckpointer } from "../backends/redis.ts";
+import { Redis } from "npm:ioredis@6.0.0";
+import { RedisCheckpointer } from "../backends/redis.ts";
+import { RedisError } from "../backends/redis_error.ts";
 import type { Keys, Script } from "../backends/redis_script.ts";
 import { makeSharedScript, together } from "../backends/redis_together.ts";
 import { CheckpointConflictError, type CheckpointRecord } from "../mod.ts";
 import { changeBetween } from "../pipeline/change.ts";
+import { end } from "./redis_probes.ts";
 import { testOnRedis } from "./redis_watched.ts";
 import { following, makeRecord, manyItems, withField } from "./suite/samples.ts";
 
@@ -54,7 +57,7 @@ Deno.test("calls of different scripts, and long ones, travel apart", async () =>
   assertEquals(calls.map(({ script }) => script), [ONE.several, OTHER, OTHER]);
 });
 
-Deno.test("what fails is the end of those that travel with it, and of no others", async () => {
+Deno.test("a server that is away is the end of those that travel together, and of no others", async () => {
   const { run } = watched(false, (keys) => {
     if (keys.includes("key 9")) throw new Error("lost");
     return keys;
@@ -70,13 +73,25 @@ Deno.test("an answer that is not as many as were asked for is refused", async ()
   assertEquals(settled.map(({ status }) => status), ["rejected", "rejected"]);
 });
 
+Deno.test("what one call is refused for is the end of that one alone", async () => {
+  const { run, calls } = watched(false, (keys) => {
+    const cause = new Error("NOPERM this user has no permissions to access one of the keys");
+    if (keys.includes("key 9")) throw new RedisError("Cannot save a checkpoint", { cause });
+    return keys;
+  });
+  const settled = await Promise.allSettled(keysOf(24).map((keys) => run(ONE, keys, [])));
+  const failed = settled.flatMap(({ status }, index) => status === "rejected" ? [index] : []);
+  assertEquals(failed, [9]);
+  assertEquals(calls.length, 3 + 8);
+});
+
 const RUNS = 40;
 const STEPS = 10;
 
 /** The first records of some runs, of small states or of such whose changes are stored. */
 function begin(isLarge: boolean): readonly CheckpointRecord[] {
   const state = { pad: isLarge ? manyItems("pad") : [], count: 0 };
-  return Array.from({ length: RUNS }, (_, run) => makeRecord({ runId: `run ${run}`, state }));
+  return Array.from({ length: RUNS }, (_, run) => makeRecord({ runId: `run-${run}`, state }));
 }
 
 function next(last: CheckpointRecord, count = last.sequence + 1): CheckpointRecord {
@@ -163,3 +178,40 @@ for (const isLarge of [false, true]) {
     },
   );
 }
+
+testOnRedis(
+  "a run whose keys are refused is no end of those that are saved at once with it",
+  async (probe) => {
+    const { client, other } = probe;
+    const password = crypto.randomUUID();
+    const allow = (...keys: readonly string[]) =>
+      client.call("ACL", "SETUSER", "worker", "reset", "on", `>${password}`, "+@all", ...keys);
+    await allow("~*");
+    const { host, port } = client.options;
+    const worker = new Redis({ host, port, username: "worker", password });
+    try {
+      const store = new RedisCheckpointer({ client: worker });
+      const first = begin(false);
+      await Promise.all(first.map((record) => store.save(record)));
+      const records = await saveNext(store, first);
+      // The first one finds nobody else, and goes alone.
+      const refused = 5;
+      const others = records.toSpliced(refused, 1);
+      await allow("~*:runs", "~*:expiring", ...others.map(({ runId }) => `~*:${runId}:*`));
+      const ours = records.map((record) => next(record));
+      const settled = await Promise.allSettled(
+        ours.map((record, index) =>
+          store.save(record, changeBetween(records[index] ?? record, record))
+        ),
+      );
+      const failed = settled.flatMap(({ status }, index) => status === "rejected" ? [index] : []);
+      assertEquals(failed, [refused]);
+      await assertLatest(
+        other,
+        ours.map((record, index) => index === refused ? records[index] ?? record : record),
+      );
+    } finally {
+      await end(worker);
+    }
+  },
+);
