@@ -75,18 +75,27 @@ export function makeStep<State extends object>(
   targets: readonly Target[],
 ): Step {
   if (targets.length === 0) return NO_STEP;
-  const tasks: Task[] = [];
-  const records: TaskRecord[] = [];
+  let tasks: Task[] | undefined;
+  let records: TaskRecord[] | undefined;
   for (const { node, payload, storedPayload, answer, failures } of targets) {
     const visit = nextVisit(run, node);
-    tasks.push({ node, visit, payload, answer, failures });
+    tasks = withItem(tasks, { node, visit, payload, answer, failures });
     if (run.recorder === undefined) continue;
-    records.push({
+    records = withItem(records, {
       ...withoutOutcome({ node, visit, payload: storedPayload, answer, failures }),
       status: "pending",
     });
   }
-  return { tasks, outcomes: [], stored: { records, changed: [] } };
+  const outcomes: (Outcome | undefined)[] = targets.length === 1 ? [undefined] : [];
+  const stored = records === undefined ? NO_STEP.stored : { records, changed: [] };
+  return { tasks: tasks ?? [], outcomes, stored };
+}
+
+/** Most steps have one task, and what is put into an empty list gets room for seventeen. */
+function withItem<T>(list: T[] | undefined, item: T): T[] {
+  if (list === undefined) return [item];
+  list.push(item);
+  return list;
 }
 
 function nextVisit<State extends object>(run: Pick<Run<State>, "visits">, node: string): number {
