@@ -5,10 +5,11 @@
  * @module
  */
 
-import type {
-  CheckpointChange,
-  CheckpointRecord,
-  RunStatus,
+import {
+  type CheckpointChange,
+  type CheckpointRecord,
+  RECORD_VERSION,
+  type RunStatus,
 } from "../pipeline/checkpoint_record.ts";
 
 /** The latest checkpoint of a run. */
@@ -25,21 +26,42 @@ export interface Latest {
   readonly writer: string;
   /** The last part of the whole one's key. */
   readonly entry: string;
+  /** What else a list tells of it, as {@linkcode toldText} says it. */
+  readonly told: string;
 }
 
 /** The text; no part of it holds a space. */
-export function latestText({ sequence, base, status, ttl, writer, entry }: Latest): string {
-  return `${sequence} ${base} ${status} ${ttl || NO_TTL} ${writerText(writer)} ${entry}`;
+export function latestText({ sequence, base, status, ttl, writer, entry, told }: Latest): string {
+  return `${sequence} ${base} ${status} ${ttl || NONE} ${writerText(writer)} ${entry}${told}`;
 }
 
-/** Stands for the time to live of what does not expire. */
-const NO_TTL = "-";
+/** Stands for the time to live of what does not expire, and for no lease. */
+export const NONE = "-";
 
 /**
  * Lua that takes the text apart: sequence, base, status, time to live or `-`, writer, entry. What may
- * follow marks a text that nobody knows: its checkpoint took the place of another one.
+ * follow is what else a list tells, and a mark of a text that nobody knows: its checkpoint took the
+ * place of another one.
  */
 export const PARTS = `'^([^ ]+) ([^ ]+) ([^ ]+) ([^ ]+) ([^ ]+) ([^ ]+)'`;
+
+/** Lua that takes a text apart of which a list needs no more: its sequence, base, status and entry. */
+export const TOLD = `'^([^ ]+) ([^ ]+) ([^ ]+) [^ ]+ [^ ]+ ([^ ]+) [^ ]+ [^ ]+ [^ ]+ [^ ]'`;
+
+/** What stands for itself between spaces. */
+const PLAIN = /^[\w.:+-]+$/;
+
+/**
+ * What a list tells of a checkpoint besides: the version of its record, its lease in milliseconds or
+ * `-`, its node and the time of its save, each after a space. Empty where that is not all, or does not
+ * stand for itself: its record is then read.
+ */
+export function toldText(record: CheckpointRecord): string {
+  const { version, leaseMs, nodeId, savedAt, pendingEdges } = record;
+  const isAll = version === RECORD_VERSION && PLAIN.test(nodeId) && PLAIN.test(savedAt) &&
+    pendingEdges.every(({ pause }) => pause === undefined);
+  return isAll ? ` ${version} ${leaseMs ?? NONE} ${nodeId} ${savedAt}` : "";
+}
 
 /** A writer as scripts know it: as JSON, in which a lone surrogate differs from what stands for all. */
 export function writerText(writer: string): string {

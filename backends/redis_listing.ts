@@ -10,13 +10,13 @@ import { summarize } from "../pipeline/record.ts";
 import { makeNewerRuns, type NewerRuns } from "../pipeline/newer_runs.ts";
 import type { PipelineKeys, PipelinePlace } from "./redis_keys.ts";
 import { isStanding } from "./redis_lua_helpers.ts";
-import { encodeName } from "./redis_names.ts";
+import { decodeName, encodeName } from "./redis_names.ts";
 import { type Candidate, readOld, searchPipeline } from "./redis_old_records.ts";
 import { LIST } from "./redis_read_lua.ts";
 import { FORGET } from "./redis_remove_lua.ts";
 import { idleMsAt } from "./redis_records.ts";
-import { type RunScript, textsOf } from "./redis_script.ts";
-import { fromSummary, type ToldSummary } from "./redis_summary.ts";
+import { listOf, type RunScript, textOf, textsOf } from "./redis_script.ts";
+import { fromLatest, fromSummary, type ToldSummary } from "./redis_summary.ts";
 
 /** Which runs are listed. */
 export interface ListFilter {
@@ -100,8 +100,8 @@ interface Page {
   readonly last: string;
   /** The server's time in seconds since 1970. */
   readonly now: string;
-  /** What is told of those that are wanted. */
-  readonly told: readonly (string | undefined)[];
+  /** What is told of those that are wanted, each as a text or a list. */
+  readonly told: readonly unknown[];
 }
 
 /** The pages from the highest score down; the next one is on its way while one is read. */
@@ -112,9 +112,9 @@ async function* pagesOf(
 ): AsyncIterable<Page> {
   const ask = async (highest: string, skipped: number): Promise<Page> => {
     const args = [highest, lowest, String(skipped), String(PAGE), status ?? ""];
-    const answer = textsOf(await ways.run(LIST, [runs], args));
-    const [count, first = "", last = "", now = "", ...told] = answer;
-    return { count: Number(count), first, last, now, told };
+    const answer = listOf(await ways.run(LIST, [runs], args));
+    const [count, first = "", last = "", now = ""] = textsOf(answer.slice(0, 4));
+    return { count: Number(count), first, last, now, told: answer.slice(4) };
   };
   let [highest, skipped] = ["+inf", 0];
   for (let asked: Promise<Page> | undefined = ask(highest, skipped); asked !== undefined;) {
@@ -130,12 +130,20 @@ async function* pagesOf(
 }
 
 function listedIn({ now, told }: Page): readonly Listed[] {
-  const listed: Listed[] = [];
-  for (let at = 0; at < told.length; at += 5) {
-    const [member = "", score = "", heard, text = "", change = ""] = told.slice(at, at + 5);
-    listed.push({ member, score, idleMs: idleMsAt(now, heard, score), text, change });
-  }
-  return listed;
+  return told.map((run) => {
+    const parts = Array.isArray(run) ? textsOf(run) : splitParts(textOf(run) ?? "");
+    const [member = "", score = "", heard, text = "", change = ""] = parts;
+    return { member, score, idleMs: idleMsAt(now, heard, score), text, change };
+  });
+}
+
+/** Takes apart what stands in one text: the last part may hold spaces, and no other. */
+function splitParts(text: string): readonly string[] {
+  const first = text.indexOf(" ");
+  const second = text.indexOf(" ", first + 1);
+  const third = text.indexOf(" ", second + 1);
+  const [member, score] = [text.slice(0, first), text.slice(first + 1, second)];
+  return [member, score, text.slice(second + 1, third), text.slice(third + 1)];
 }
 
 /** The runs of a page that there are; the others are forgotten. */
@@ -146,7 +154,7 @@ async function summariesOf(
 ): Promise<readonly RunSummary[]> {
   const { status, newer } = listing;
   const summaries = await Promise.all(
-    listed.map((run) => newer.passOver(() => summaryOf(listing, run))),
+    listed.map((run) => newer.passOver(() => summaryOf(listing, source, run))),
   );
   const gone = listed.filter((_, index) => summaries[index] === undefined)
     .flatMap(({ member, score }) => [member, score]);
@@ -157,24 +165,35 @@ async function summariesOf(
 
 async function summaryOf(
   listing: Listing,
+  source: PipelineKeys,
   { member, score, ...told }: Listed,
 ): Promise<RunSummary | undefined> {
+  const { place: { pipelineName, raw }, ways: { run } } = listing;
   // Known without a checkpoint is a run that lost it: who loads it is told.
   if (told.text === "expired" || told.text === "known") return undefined;
   if (!isStanding(told.text)) {
-    const summary = fromSummary(told);
-    if (
-      summary.pipelineName === listing.place.pipelineName &&
-      await encodeName(summary.runId) === member
-    ) return summary;
+    const summary = readSummary(listing, source, member, told);
+    const isOurs = summary?.pipelineName === pipelineName;
+    if (isOurs && await encodeName(summary.runId) === member) return summary;
   }
   // The Python framework's: its members are the ids themselves.
-  const { place: { pipelineName, raw }, ways: { run } } = listing;
   listing.old ??= searchPipeline(run, raw);
   const candidates = (await listing.old).get(member) ?? [];
   const name = { pipelineName, runId: member };
   for await (const { record } of readOld(run, name, candidates, score)) return summarize(record);
   return undefined;
+}
+
+function readSummary(
+  { place: { pipelineName, keys } }: Listing,
+  source: PipelineKeys,
+  member: string,
+  told: ToldSummary,
+): RunSummary | undefined {
+  if (told.text.startsWith("{")) return fromSummary(told);
+  // By keys that are not ours, another pipeline's runs may be met.
+  const runId = source === keys ? decodeName(member) : undefined;
+  return runId === undefined ? undefined : fromLatest({ pipelineName, runId }, told);
 }
 
 async function forget(

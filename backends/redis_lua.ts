@@ -18,7 +18,7 @@ import { makeScript } from "./redis_script.ts";
  * Keys: index, checkpoint, runs, and where they differ from ours, the runs of the Python framework.
  * Arguments: sequence, writer, status, time to live in milliseconds or `""`, text, the writer of the
  * checkpoint that is changed or `""` for none, summary or `""`, `"anew"` where the run is known to be
- * new or `""`, and the run's raw id. Answers `saved`, `conflict`, or `unknown` where an older store has
+ * new or `""`, the run's raw id, and what else a list tells or `""`. Answers `saved`, `conflict`, or `unknown` where an older store has
  * to be searched first.
  *
  * What is changed may be gone when the server restarted and forgot some or all of what it was told:
@@ -37,7 +37,7 @@ import { makeScript } from "./redis_script.ts";
 export const SAVE = makeScript(`
 local call, pcall = redis.call, redis.pcall
 local index, checkpoint, runs, rawRuns = unpack(KEYS)
-local sequence, writer, status, ttl, text, upon, summary, anew, rawMember = unpack(ARGV)
+local sequence, writer, status, ttl, text, upon, summary, anew, rawMember, told = unpack(ARGV)
 local latest, expiring = pcall('HGET', index, 'latest'), nil
 local stored, base, _, hadTtl, hadWriter, last
 if type(latest) == 'string' then
@@ -85,7 +85,7 @@ if failed then
   return foreignAmong(KEYS, {'hash', 'string', 'zset'}) or failed
 end
 local entry = string.sub(checkpoint, #index - #'index' + 1)
-local saved = table.concat({sequence, sequence, status, expires and ttl or '-', writer, entry}, ' ')
+local saved = table.concat({sequence, sequence, status, expires and ttl or '-', writer, entry}, ' ') .. told
 local isAnother = sequence == base and (written ~= text or string.find(latest, ' again$'))
 if isAnother then saved = saved .. ' again' end
 call('HSET', index, 'latest', saved, 'summary', summary, 'changed', '', 'heard', '0', sequence, entry)

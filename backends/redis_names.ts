@@ -23,6 +23,16 @@ export function encodeName(name: string): string | Promise<string> {
   return encoded.length <= LONGEST ? encoded : shorten(encoded, name, LONGEST);
 }
 
+/** The name that a part of a key stands for; `undefined` where the part does not tell. */
+export function decodeName(part: string): string | undefined {
+  if (!part.includes("%")) return part;
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return undefined;
+  }
+}
+
 /** The last part of a checkpoint's key: six digits or more, and the node. */
 export function entryOf(sequence: number, encodedNode: string): string {
   return `${String(sequence).padStart(6, "0")}_${encodedNode}`;

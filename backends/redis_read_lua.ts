@@ -5,7 +5,7 @@
  * @module
  */
 
-import { PARTS } from "./redis_latest.ts";
+import { PARTS, TOLD } from "./redis_latest.ts";
 import { NOW, STANDING } from "./redis_lua_helpers.ts";
 import { makeScript } from "./redis_script.ts";
 
@@ -70,10 +70,12 @@ return page
  * Tells runs, the one saved last first. Keys: runs. Arguments: the highest and the lowest
  * score as ZREVRANGEBYSCORE takes them, how many to skip, how many to look at, the wanted status or
  * `""`. Answers how many were looked at, the first and the last one's score, the time in seconds
- * since 1970, then for each run of interest its member, its score, when its worker was heard of beside
- * its saves (in milliseconds, `0` for never, `""` where that is not known), a text and a change or
- * `""`. The text is the summary of its latest checkpoint, or of the whole one that the change is to be
- * folded into; or that checkpoint itself where it has no summary; or the run's standing.
+ * since 1970, then for each run of interest a list: its member, its score, when its worker was heard of
+ * beside its saves (in milliseconds, `0` for never, `""` where that is not known), a text and a change
+ * or `""`. The text is the summary of its latest checkpoint, or of the whole one that the change is to
+ * be folded into; or that checkpoint itself where it has no summary; or the run's standing. Where what
+ * the index says of the latest checkpoint is enough, that is the text, and there is no list but its
+ * first four parts with spaces between them: drivers take as long for each part as for a run.
  */
 export const LIST = makeScript(`
 ${STANDING}
@@ -85,20 +87,29 @@ local page = {tostring(#members / 2), members[2] or '', members[#members] or '',
 local pipeline = string.sub(KEYS[1], 1, -1 - #'runs')
 for i = 1, #members, 2 do
   local run = pipeline .. members[i] .. ':'
-  local latest, summary, changed, heard = unpack(redis.call('HMGET', run .. 'index', 'latest',
-    'summary', 'changed', 'heard'))
-  local sequence, base, status, _, _, entry = string.match(latest or '', ${PARTS})
+  local latest, heard = unpack(redis.call('HMGET', run .. 'index', 'latest', 'heard'))
+  local isTold, sequence, base, status, entry = true, string.match(latest or '', ${TOLD})
+  if not status then
+    local _
+    isTold, sequence, base, status, _, _, entry = false, string.match(latest or '', ${PARTS})
+  end
   if not status or wanted == '' or status == wanted then
-    local text, change = summary, ''
-    if base ~= sequence then
-      if changed ~= '' then text = changed
-      else change = redis.call('LINDEX', run .. 'changes:' .. base, -1) end
+    local text, change = nil, ''
+    if isTold then
+      local needed = {run .. entry, base ~= sequence and run .. 'changes:' .. base or nil}
+      if redis.call('EXISTS', unpack(needed)) == #needed then text = latest end
+    elseif entry then
+      local summary, changed = unpack(redis.call('HMGET', run .. 'index', 'summary', 'changed'))
+      text = summary
+      if base ~= sequence then
+        if changed ~= '' then text = changed
+        else change = redis.call('LINDEX', run .. 'changes:' .. base, -1) end
+      end
+      if text == '' then text = redis.call('GET', run .. entry) end
     end
-    if entry and text == '' then text = redis.call('GET', run .. entry) end
     if not change or not text then text, change = standing(run .. 'index'), '' end
-    local at = #page
-    page[at + 1], page[at + 2], page[at + 3] = members[i], members[i + 1], heard or ''
-    page[at + 4], page[at + 5] = text, change
+    local parts = {members[i], members[i + 1], heard or '', text, change}
+    page[#page + 1] = text == latest and table.concat(parts, ' ', 1, 4) or parts
   end
 end
 return page

@@ -8,9 +8,9 @@
 import type { PlannedChange } from "../pipeline/chain.ts";
 import type { CheckpointChange, CheckpointRecord } from "../pipeline/checkpoint_record.ts";
 import type { RunPlace } from "./redis_keys.ts";
-import { type Known, type Latest, latestText, writerText } from "./redis_latest.ts";
+import { type Known, type Latest, latestText, toldText, writerText } from "./redis_latest.ts";
 import { SAVE } from "./redis_lua.ts";
-import { encodeName, entryOf } from "./redis_names.ts";
+import { decodeName, encodeName, entryOf } from "./redis_names.ts";
 import { CHANGE, NEXT, SAVED } from "./redis_next_lua.ts";
 import { type RunScript, textOf } from "./redis_script.ts";
 import { summaryOf } from "./redis_summary.ts";
@@ -51,12 +51,13 @@ const TIDIED = 128;
  * @param anew Whether that search was made.
  */
 export async function saveWhole(
-  { run, place: { keys, raw }, ttl }: Saving,
+  { run, place, ttl }: Saving,
   { record, text, change }: WholeCheckpoint,
   anew: "anew" | "",
 ): Promise<Saved> {
-  const latest = latestOf(record, ttl, await entryFor(record));
-  const { sequence, status, entry } = latest;
+  const { keys, raw } = place;
+  const latest = latestOf(place, record, ttl, await entryFor(record));
+  const { sequence, status, entry, told } = latest;
   const writer = writerText(record.writer);
   const upon = change === undefined || change.since < 0 ? "" : writerText(change.sinceWriter);
   const summary = summaryOf(record, text);
@@ -64,7 +65,7 @@ export async function saveWhole(
     await run(
       SAVE,
       [keys.index, `${keys.run}:${entry}`, keys.runs, ...keys.run === raw.run ? [] : [raw.runs]],
-      [String(sequence), writer, status, ttl, text, upon, summary, anew, raw.member],
+      [String(sequence), writer, status, ttl, text, upon, summary, anew, raw.member, told],
     ),
   );
   if (answer === "conflict" || answer === "unknown") return answer;
@@ -77,15 +78,16 @@ export async function saveWhole(
  * with nothing where it was not saved, or is to be saved in the other way.
  */
 export async function saveNext(
-  { runShared, place: { keys }, ttl }: Saving,
+  { runShared, place, ttl }: Saving,
   record: CheckpointRecord,
   text: string,
   known: Known,
 ): Promise<Known | undefined> {
   const endsChain = known.sequence !== known.base;
   if (endsChain || record.sequence % TIDIED === 0) return undefined;
+  const { keys } = place;
   const entry = entryFor(record);
-  const latest = latestOf(record, ttl, typeof entry === "string" ? entry : await entry);
+  const latest = latestOf(place, record, ttl, typeof entry === "string" ? entry : await entry);
   const summary = summaryOf(record, text);
   const [sequence, before] = [`${latest.sequence}`, `${known.sequence}`];
   const fields = [sequence, latest.entry];
@@ -107,13 +109,14 @@ export async function saveNext(
 
 /** Saves a checkpoint as a change of the one that is known; comes back as {@linkcode saveNext} does. */
 export async function saveChange(
-  { runShared, place: { keys }, ttl }: Saving,
+  { runShared, place, ttl }: Saving,
   record: CheckpointRecord,
   { base, count, text }: PlannedChange,
   known: Known,
 ): Promise<Known | undefined> {
   if (known.base !== base) return undefined;
-  const latest = { ...latestOf(record, ttl, known.entry), base };
+  const { keys } = place;
+  const latest = { ...latestOf(place, record, ttl, known.entry), base };
   const summary = summaryOf(record, text);
   const fields: string[] = [];
   if (count === 1) fields.push(`+${base}`, "open");
@@ -128,11 +131,14 @@ export async function saveChange(
 }
 
 function latestOf(
-  { sequence, status, writer }: CheckpointRecord,
+  { keys: { member } }: RunPlace,
+  record: CheckpointRecord,
   ttl: string,
   entry: string,
 ): Latest {
-  const common = { sequence, base: sequence, status, entry };
+  const { sequence, status, writer } = record;
+  const told = decodeName(member) === undefined ? "" : toldText(record);
+  const common = { sequence, base: sequence, status, entry, told };
   return { ...common, ttl: status === "paused" ? "" : ttl, writer };
 }
 

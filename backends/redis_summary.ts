@@ -7,8 +7,9 @@
 
 import type { CheckpointRecord } from "../pipeline/checkpoint_record.ts";
 import type { RunSummary } from "../pipeline/checkpointer.ts";
-import { recordFromText, recordToText, summarize } from "../pipeline/record.ts";
+import { fromStored, recordFromText, recordToText, summarize } from "../pipeline/record.ts";
 import { foldLatest } from "../pipeline/stored_chain.ts";
+import { NONE } from "./redis_latest.ts";
 import { changesOf } from "./redis_records.ts";
 
 /** Longest text that is its own summary: making another one takes longer than reading it. */
@@ -16,7 +17,10 @@ const LONGEST = 4_000;
 
 /** What a script tells of a run. */
 export interface ToldSummary {
-  /** A summary or a whole checkpoint: of the latest one, or of the one that was changed. */
+  /**
+   * What the index says of the latest checkpoint; or a summary or a whole checkpoint, of the latest
+   * one or of the one that was changed.
+   */
   readonly text: string;
   /** The change that the latest checkpoint is; empty where it is none. */
   readonly change: string;
@@ -42,6 +46,32 @@ export function summaryOf(record: CheckpointRecord, text: string): string {
 }
 
 const WHERE = "that is a run's latest one in Redis";
+
+/**
+ * What an index says of a run's latest checkpoint, read.
+ *
+ * @throws {RecordVersionError} If a newer version of this package wrote it.
+ */
+export function fromLatest(
+  { pipelineName, runId }: Pick<RunSummary, "pipelineName" | "runId">,
+  { text, idleMs }: ToldSummary,
+): RunSummary {
+  const [sequence, , status, , , , version, leaseMs, nodeId, savedAt] = text.split(" ");
+  const stored = {
+    version: Number(version),
+    pipeline_name: pipelineName,
+    run_id: runId,
+    sequence: Number(sequence),
+    node_id: nodeId,
+    state: {},
+    completed_nodes: [],
+    pending_edges: [],
+    status,
+    saved_at: savedAt,
+    lease_ms: leaseMs === NONE ? undefined : Number(leaseMs),
+  };
+  return summarize(fromStored(stored, WHERE, ""), idleMs);
+}
 
 /**
  * What a script tells of a run, read.

@@ -27,10 +27,17 @@ async function assertFails(
 async function contents(server: ThrowAwayRedis): Promise<ReadonlyMap<string, string>> {
   const found = new Map<string, string>();
   for (const key of (await server.cli("keys", "*")).split("\n").toSorted()) {
-    const [deadline, dump] = [await server.cli("pexpiretime", key), await server.cli("dump", key)];
-    found.set(key, `${deadline} ${dump}`);
+    const isHash = await server.cli("type", key) === "hash";
+    const held = isHash ? await fieldsOf(server, key) : await server.cli("dump", key);
+    found.set(key, `${await server.cli("pexpiretime", key)} ${held}`);
   }
   return found;
+}
+
+/** The fields of a hash and their values; their order changes by itself. */
+async function fieldsOf(server: ThrowAwayRedis, key: string): Promise<string> {
+  const fields = (await server.cli("hkeys", key)).split("\n").toSorted();
+  return `${fields} ${await server.cli("hmget", key, ...fields)}`;
 }
 
 Deno.test("a wrong password is told as such, and is not shown", async () => {
