@@ -106,7 +106,7 @@ export function summaryOf(pipelineName: string, row: Row): RunSummary {
     pause_reason,
     status,
     saved_at: typeof saved_at === "string" ? toIso(JSON.parse(saved_at)) : undefined,
-    ...(typeof details === "string" ? JSON.parse(details) : undefined),
+    ...parsedDetails(details),
   };
   return summarize(fromStored(stored, where({ sequence, run_id }), ""), idleMsOf(row));
 }
@@ -134,9 +134,14 @@ function wholeOf(row: Columns): CheckpointRecord {
     completed_nodes,
     // By the writer's clock; where the Python framework wrote, by the server's.
     saved_at: toIso(row.saved_at ?? row.created_at),
-    ...(typeof details === "string" ? JSON.parse(details) : undefined),
+    ...parsedDetails(details),
   };
   return fromStored(stored, where(row), "");
+}
+
+/** What the details tell, which the columns cannot hold; nothing where the Python framework wrote. */
+function parsedDetails(details: unknown): Columns {
+  return typeof details === "string" ? JSON.parse(details) : {};
 }
 
 function changeOf(item: Item): StoredChange {

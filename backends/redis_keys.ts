@@ -15,7 +15,7 @@
  * The fields of an index are `latest`, a text that tells of the latest checkpoint its sequence, that of
  * the whole one that its chain begins with, its status, its time to live (in milliseconds, `-` if it
  * does not expire), its writer and the last part of that whole one's key, and mostly the version, lease,
- * node and time of the latest one, so that who lists runs reads no records; `heard`, when its worker was
+ * node and time of the latest one, so that who lists runs reads few records; `heard`, when its worker was
  * heard of beside its saves (in milliseconds since 1970, `0` for never); `summary`, of the whole one;
  * `changed`, the summary of the latest one where that is a large change; `oldest`, the sequence of the
  * oldest whole one that is there; and for each whole one the last part of its key by its sequence.

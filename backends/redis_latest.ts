@@ -30,7 +30,7 @@ export interface Latest {
   readonly told: string;
 }
 
-/** The text; no part of it holds a space. */
+/** The text: parts with a space between them, and none inside of any. */
 export function latestText({ sequence, base, status, ttl, writer, entry, told }: Latest): string {
   return `${sequence} ${base} ${status} ${ttl || NONE} ${writerText(writer)} ${entry}${told}`;
 }
@@ -45,8 +45,8 @@ export const NONE = "-";
  */
 export const PARTS = `'^([^ ]+) ([^ ]+) ([^ ]+) ([^ ]+) ([^ ]+) ([^ ]+)'`;
 
-/** Lua that takes a text apart of which a list needs no more: its sequence, base, status and entry. */
-export const TOLD = `'^([^ ]+) ([^ ]+) ([^ ]+) [^ ]+ [^ ]+ ([^ ]+) [^ ]+ [^ ]+ [^ ]+ [^ ]'`;
+/** The same for a list, without what it does not tell: sequence, base, status, entry, and the rest. */
+export const LISTED = `'^([^ ]+) ([^ ]+) ([^ ]+) [^ ]+ [^ ]+ ([^ ]+)(.*)$'`;
 
 /** What stands for itself between spaces. */
 const PLAIN = /^[\w.:+-]+$/;

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { PARTS, TOLD } from "./redis_latest.ts";
+import { LISTED, PARTS } from "./redis_latest.ts";
 import { NOW, STANDING } from "./redis_lua_helpers.ts";
 import { makeScript } from "./redis_script.ts";
 
@@ -88,14 +88,10 @@ local pipeline = string.sub(KEYS[1], 1, -1 - #'runs')
 for i = 1, #members, 2 do
   local run = pipeline .. members[i] .. ':'
   local latest, heard = unpack(redis.call('HMGET', run .. 'index', 'latest', 'heard'))
-  local isTold, sequence, base, status, entry = true, string.match(latest or '', ${TOLD})
-  if not status then
-    local _
-    isTold, sequence, base, status, _, _, entry = false, string.match(latest or '', ${PARTS})
-  end
+  local sequence, base, status, entry, rest = string.match(latest or '', ${LISTED})
   if not status or wanted == '' or status == wanted then
     local text, change = nil, ''
-    if isTold then
+    if rest and string.find(rest, ' ', 2, true) then
       local needed = {run .. entry, base ~= sequence and run .. 'changes:' .. base or nil}
       if redis.call('EXISTS', unpack(needed)) == #needed then text = latest end
     elseif entry then

@@ -87,8 +87,7 @@ export function makeStep<State extends object>(
     });
   }
   const outcomes: (Outcome | undefined)[] = targets.length === 1 ? [undefined] : [];
-  const stored = records === undefined ? NO_STEP.stored : { records, changed: [] };
-  return { tasks: tasks ?? [], outcomes, stored };
+  return { tasks: tasks ?? [], outcomes, stored: { records: records ?? [], changed: [] } };
 }
 
 /** Most steps have one task, and what is put into an empty list gets room for seventeen. */
