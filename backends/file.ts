@@ -16,7 +16,7 @@ import {
   type RunSummary,
 } from "../pipeline/checkpointer.ts";
 import { recordToText } from "../pipeline/record.ts";
-import { type StoredChange, writerMark } from "../pipeline/stored_change.ts";
+import { writerMark } from "../pipeline/stored_change.ts";
 import { clockOf, dropLease, dropLeaseOf, idleMsOf, noteAlive } from "./file_lease.ts";
 import { historyIn, latestIn, summaryIn } from "./file_load.ts";
 import { childOf, encodeName, nameOf, rawName } from "./file_names.ts";
@@ -43,8 +43,11 @@ export interface FileWarning {
   readonly cause: unknown;
 }
 
-/** Every change is a file of its own, which who loads has to open: so there are fewer of them. */
-const CHAINS = { mostRead: 1.7, longest: 128, wholePerChange: 350 };
+/**
+ * Every change is a file of its own, which who loads has to open: so there are fewer of them. Each
+ * tells its time, as people read it, and lists without the chain.
+ */
+const CHAINS = { tellsTime: true, mostRead: 1.7, longest: 128, wholePerChange: 350 };
 
 /** Runs of which an instance knows the head. */
 const RUNS_KNOWN = 10_000;
@@ -70,8 +73,8 @@ export interface FileCheckpointerOptions {
  * Small records are files as they are; of large ones, most files hold what changed, and no `state`.
  * Beside the checkpoints of a run lies one hidden file, `.head-<sequence>`: a second name of the
  * latest one, which lets only one writer save each sequence. While a worker is at a run, `.lease`
- * and `.draft-<id>`, a third name, may lie there too; `.clock`, beside the pipelines' folders, tells
- * the file system's time.
+ * and `.draft-<id>`, one more name of the first checkpoint that it saved, may lie there too; `.clock`,
+ * beside the pipelines' folders, tells the file system's time.
  *
  * @example
  * ```ts
@@ -84,11 +87,12 @@ export class FileCheckpointer implements Checkpointer {
   readonly #root: string;
   readonly #sync: boolean;
   readonly #onWarning: (warning: FileWarning) => void;
-  readonly #chains = makeChains({ textOf: changeText, ...CHAINS });
+  readonly #chains = makeChains(CHAINS);
   /** The heads that were published here, by folder: they need not be read again. */
   readonly #published = new Map<string, PublishedHead>();
   /** Folders of runs whose workers were heard of through this instance. */
   readonly #touched = new Set<string>();
+  #lastFolder: RunFolder | undefined;
 
   /**
    * Takes the folder; nothing is read or made yet.
@@ -246,12 +250,14 @@ export class FileCheckpointer implements Checkpointer {
     return await trimIn(await this.#runFolder(pipelineName, runId), below);
   }
 
-  /** The folder of a run: at once where the names are plain. */
+  /** The folder of a run: at once where the names are plain; mostly it is asked for again. */
   #runFolder(pipelineName: string, runId: string): RunFolder | Promise<RunFolder> {
+    const last = this.#lastFolder;
+    if (last?.runId === runId && last.pipelineName === pipelineName) return last;
     const folderAt = (path: string) => ({ path, pipelineName, runId, warn: this.#warn });
     const [pipeline, run] = [encodeName(pipelineName), encodeName(runId)];
     if (pipeline === pipelineName && run === runId) {
-      return folderAt(childOf(join(this.#root, pipeline), run));
+      return this.#lastFolder = folderAt(childOf(join(this.#root, pipeline), run));
     }
     return pathIn(this.#root, pipelineName).then((parent) => pathIn(parent, runId)).then(folderAt);
   }
@@ -266,11 +272,6 @@ export class FileCheckpointer implements Checkpointer {
 function uponOf(change: CheckpointChange | undefined): Upon | undefined {
   if (change === undefined || change.since < 0) return undefined;
   return { sequence: change.since, mark: writerMark(change.sinceWriter) };
-}
-
-/** With its time in full, as people read it, and lists without the chain. */
-function changeText(change: StoredChange, { savedAt }: CheckpointRecord): string {
-  return JSON.stringify({ ...change, after_ms: undefined, saved_at: savedAt });
 }
 
 /** A name's place in a folder: the encoded one, or the Python framework's where only that is. */

@@ -79,7 +79,7 @@ export function writeDraft(folder: string, text: string, isNew: boolean): Draft 
   const path = childOf(folder, `${DRAFT}${OWN}-${drafts++}`);
   const file = createFile(path, isNew ? folder : undefined);
   try {
-    const bytes = encoder.encode(text);
+    const bytes = bytesOf(text);
     for (let written = 0; written < bytes.length;) {
       written += file.writeSync(bytes.subarray(written));
     }
@@ -136,7 +136,7 @@ export function readTimed(path: string): TimedText | undefined {
   }
 }
 
-/** What short files are read into, one after the other: lists read thousands of them. */
+/** What short files are read into and written from, one after the other: there are thousands. */
 const SHORT = new Uint8Array(65_536);
 
 function readOpen(file: Deno.FsFile): TimedText {
@@ -149,6 +149,13 @@ function readOpen(file: Deno.FsFile): TimedText {
     read += count;
   }
   return { text: decoder.decode(bytes.subarray(0, read)), writtenAt: mtime?.getTime() };
+}
+
+/** The bytes of a text, until the next one is asked for: short ones share their memory. */
+function bytesOf(text: string): Uint8Array {
+  // A character takes three bytes at the most.
+  if (text.length > SHORT.length / 3) return encoder.encode(text);
+  return SHORT.subarray(0, encoder.encodeInto(text, SHORT).written);
 }
 
 const encoder = new TextEncoder();

@@ -76,7 +76,7 @@ const TRIMMED_AT_ONCE = 1_000;
 const GREATEST_SEQUENCE = 2 ** 31 - 1;
 
 /** Rows are large beside what is in them, so that whole checkpoints have to be few. */
-const CHAINS = { longest: 512, wholePerChange: 125 };
+const CHAINS = { textOf: changeDetails, tellsTime: true, longest: 512, wholePerChange: 125 };
 
 const SAVE = "save a checkpoint";
 
@@ -102,7 +102,7 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
   readonly #pool: Pool | undefined;
   readonly #tableName: string;
   readonly #retryForMs: number;
-  readonly #chains = makeChains({ textOf: changeDetails, ...CHAINS });
+  readonly #chains = makeChains(CHAINS);
   readonly #saveRow: (row: StoredRow) => Promise<void>;
   #isDisposed = false;
   #table: Promise<void> | undefined;

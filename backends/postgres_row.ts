@@ -108,7 +108,7 @@ export async function toChangeRow(
 
 /** What the details tell of a change: what no column does. */
 export function changeDetails(change: StoredChange): string {
-  const { node_id, pause_reason, saved_at, after_ms } = change;
+  const { node_id, pause_reason, saved_at = "" } = change;
   const isStorable = isStorableText(pause_reason ?? "");
   return JSON.stringify({
     ...change,
@@ -118,9 +118,7 @@ export function changeDetails(change: StoredChange): string {
     writer: undefined,
     node_id: keyOf(node_id) === node_id ? undefined : node_id,
     pause_reason: isStorable ? undefined : pause_reason,
-    // A column holds every time that has milliseconds since another one.
-    after_ms: undefined,
-    saved_at: after_ms === undefined && !isIsoTime(saved_at ?? "") ? saved_at : undefined,
+    saved_at: isIsoTime(saved_at) ? undefined : saved_at,
   });
 }
 

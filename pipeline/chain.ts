@@ -71,7 +71,9 @@ export interface Chains {
 /** How a store keeps chains. */
 export interface ChainOptions {
   /** The text that it keeps of a change; by default all of it, as JSON. */
-  readonly textOf?: (change: StoredChange, record: CheckpointRecord) => string;
+  readonly textOf?: (change: StoredChange) => string;
+  /** Whether a change tells when it was saved, not how long after the whole record. Default `false`. */
+  readonly tellsTime?: boolean;
   /** A record whose text is no longer than this is always whole. Default 1,024. */
   readonly small?: number;
   /**
@@ -92,6 +94,7 @@ export interface ChainOptions {
 export function makeChains(
   {
     textOf = (change) => JSON.stringify(change),
+    tellsTime = false,
     small = SMALL,
     mostRead = 2,
     longest = LONGEST_CHAIN,
@@ -121,7 +124,9 @@ export function makeChains(
       const isLong = chain.begun + chain.changes >= mostRead * chain.whole ||
         chain.count >= Math.max(longest, chain.whole / wholePerChange);
       if (!follows || isLong || chain.whole <= small) return undefined;
-      const text = textOf(toStoredChange(record, change, chain), record);
+      const { steps, savedAt } = chain;
+      const before = { steps, savedAt: tellsTime ? undefined : savedAt };
+      const text = textOf(toStoredChange(record, change, before));
       if (text.length * 2 > chain.whole) return undefined;
       const { base, last: since, count } = chain;
       return { base, since, count: count + 1, text, growth: growthOf(change) };

@@ -57,8 +57,8 @@ export type StoredTask =
 
 /** What is before a change, as far as the change refers to it. */
 export interface ChainContext {
-  /** `savedAt` of the whole record that the chain begins with. */
-  readonly savedAt: string;
+  /** `savedAt` of the whole record that the chain begins with; left out, a change tells its own. */
+  readonly savedAt?: string;
   /** `steps` of the record that is changed. */
   readonly steps: number;
 }
@@ -73,12 +73,16 @@ export function toStoredChange(
   const finished = "all" in change.tasks ? [] : change.tasks.finished;
   const tasks = "all" in change.tasks ? change.tasks.all.map(toStoredTask) : undefined;
   const usual = usuallyCompleted({ node_id: record.nodeId, tasks });
+  const afterMs = before.savedAt === undefined
+    ? undefined
+    : millisecondsBetween(before.savedAt, record.savedAt);
   return {
     sequence,
     since: unless(change.since === sequence - 1, change.since),
     node_id: record.nodeId,
     writer: writerMark(record.writer),
-    ...savedTime(record.savedAt, before.savedAt),
+    after_ms: afterMs,
+    saved_at: unless(afterMs !== undefined, record.savedAt),
     status: unless(status === "running", status),
     paused: unless(paused === (status === "paused"), paused),
     pause_reason: record.pauseReason,
@@ -147,11 +151,10 @@ export function writerMark(writer: string): string {
   return writer.slice(0, 8);
 }
 
-function savedTime(savedAt: string, baseSavedAt: string): Partial<StoredChange> {
-  const afterMs = Date.parse(savedAt) - Date.parse(baseSavedAt);
-  return !Number.isNaN(afterMs) && timeAfter(baseSavedAt, afterMs) === savedAt
-    ? { after_ms: afterMs }
-    : { saved_at: savedAt };
+/** Milliseconds between two times; `undefined` where they do not lead from one to the other. */
+function millisecondsBetween(time: string, later: string): number | undefined {
+  const ms = Date.parse(later) - Date.parse(time);
+  return !Number.isNaN(ms) && timeAfter(time, ms) === later ? ms : undefined;
 }
 
 function timeAfter(time: string, ms: number): string {

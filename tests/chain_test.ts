@@ -122,11 +122,16 @@ for (const [mostRead, mostBytes] of [[2, 400], [1.6, 440]] as const) {
   });
 }
 
-Deno.test("a store may keep a text of its own of a change, of which it knows the record", () => {
-  const chains = makeChains({ textOf: ({ sequence }, { savedAt }) => `${sequence} at ${savedAt}` });
-  save(chains, LARGE);
-  const second = counted(LARGE, 1);
-  assertEquals(save(chains, second, LARGE).text, `1 at ${second.savedAt}`);
+Deno.test("a store may keep a text of its own of a change, which tells its time if it is to", () => {
+  const textOf = ({ sequence, saved_at, after_ms }: StoredChange) =>
+    `${sequence} at ${saved_at ?? after_ms}`;
+  const second = { ...counted(LARGE, 1), savedAt: "2026-01-01T00:00:02.000Z" };
+  for (const [tellsTime, time] of [[true, second.savedAt], [false, 2_000]] as const) {
+    const chains = makeChains({ textOf, tellsTime });
+    const first = { ...LARGE, savedAt: "2026-01-01T00:00:00.000Z" };
+    save(chains, first);
+    assertEquals(save(chains, second, first).text, `1 at ${time}`);
+  }
 });
 
 Deno.test("folding a chain gives every record back that it was made of, newest first", () => {

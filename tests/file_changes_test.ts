@@ -203,7 +203,7 @@ Deno.test("a save into a folder of 1,000 checkpoints asks for what a save into o
         asked.push(events.slice(before).map(nameOfCall).join(" "));
       }
     }).finally(() => Deno.readDirSync = readDirSync);
-    assertEquals(new Set(asked), new Set(["link write link unlink unlink link"]));
+    assertEquals(new Set(asked), new Set(["link write link unlink link unlink"]));
   });
 });
 
