@@ -5,7 +5,7 @@
  */
 
 import type { CheckpointRecord } from "../pipeline/checkpoint_record.ts";
-import type { StoredChange } from "../pipeline/stored_change.ts";
+import { sinceOf, type StoredChange } from "../pipeline/stored_change.ts";
 import { childOf } from "./file_names.ts";
 import {
   type Candidate,
@@ -119,10 +119,6 @@ function connect(folder: RunFolder, above: readonly Link[], files: readonly Stor
 
 function isBaseOf({ change, file }: Link, base: StoredFile): boolean {
   return base.sequence === sinceOf(change) && markOf(base) === markOf(file);
-}
-
-function sinceOf({ since, sequence }: StoredChange): number {
-  return since ?? sequence - 1;
 }
 
 function changesFrom(lowest: Link | undefined): readonly StoredChange[] {

@@ -75,8 +75,17 @@ const TRIMMED_AT_ONCE = 1_000;
 /** What a column of type `integer` can hold. */
 const GREATEST_SEQUENCE = 2 ** 31 - 1;
 
-/** Rows are large beside what is in them, so that whole checkpoints have to be few. */
-const CHAINS = { textOf: changeDetails, tellsTime: true, longest: 512, wholePerChange: 125 };
+/**
+ * Rows are large beside what is in them, so that whole checkpoints have to be few; and each is work to
+ * read, so that some changes stand for several.
+ */
+const CHAINS = {
+  textOf: changeDetails,
+  tellsTime: true,
+  longest: 512,
+  longestCovered: 1_024,
+  wholePerChange: 125,
+};
 
 const SAVE = "save a checkpoint";
 

@@ -7,6 +7,7 @@
 import type { CheckpointRecord } from "../pipeline/checkpoint_record.ts";
 import type { LoadedRecord, RunSummary } from "../pipeline/checkpointer.ts";
 import { fromStored, summarize } from "../pipeline/record.ts";
+import { leadingTo } from "../pipeline/cover.ts";
 import { foldHistory, foldLatest } from "../pipeline/stored_chain.ts";
 import { isStoredChange, type StoredChange, writerMark } from "../pipeline/stored_change.ts";
 import type { Row } from "./postgres_client.ts";
@@ -38,8 +39,9 @@ export function latestOf(row: Row): Latest {
   const idleMs = idleMsOf(row);
   if (!isChange(item)) return { record: { ...wholeOf(item), idleMs } };
   const change = changeOf(item);
-  const span = { from: Number(row.base), below: change.sequence, writer: String(item[WRITER]) };
-  return { change, span, idleMs };
+  const [from, below] = [Number(row.base), change.sequence];
+  const only = change.needs_all ? undefined : leadingTo(from, below);
+  return { change, span: { from, below, writer: String(item[WRITER]), only }, idleMs };
 }
 
 /**
@@ -49,9 +51,10 @@ export function latestOf(row: Row): Latest {
  * @throws {TypeError} If something between is missing or damaged.
  */
 export function foldedLatest(
-  rows: readonly Row[],
+  found: readonly Row[],
   last: StoredChange,
 ): CheckpointRecord | undefined {
+  const rows = found.toSorted((one, other) => Number(one.sequence) - Number(other.sequence));
   const items = rows.map(itemOf);
   // A whole one that took the place of a change stands for all before it.
   const begin = items.findLastIndex((item) => "state" in item);
@@ -60,14 +63,12 @@ export function foldedLatest(
   const base = wholeOf(whole);
   const mark = writerMark(base.writer);
   const changes: StoredChange[] = [];
-  let { sequence } = base;
   for (let index = begin + 1; index < items.length; index++) {
     // As far as folding needs it: when it was, say, only the last one tells.
-    const told = { sequence: sequence + 1, node_id: rows[index]?.node_id, writer: mark };
-    const change = { ...told, ...items[index] };
-    if (!isStoredChange(change)) throw damagedChange(told.sequence);
+    const { sequence, node_id } = rows[index] ?? {};
+    const change = { sequence: Number(sequence), node_id, writer: mark, ...items[index] };
+    if (!isStoredChange(change)) throw damagedChange(sequence);
     changes.push(change);
-    sequence = change.sequence;
   }
   return foldLatest(base, [...changes, last], where(whole));
 }

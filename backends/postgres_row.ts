@@ -112,8 +112,7 @@ export function changeDetails(change: StoredChange): string {
   const isStorable = isStorableText(pause_reason ?? "");
   return JSON.stringify({
     ...change,
-    // Whoever reads a chain counts, and cannot know of a gap.
-    sequence: change.since === undefined ? undefined : change.sequence,
+    sequence: undefined,
     status: undefined,
     writer: undefined,
     node_id: keyOf(node_id) === node_id ? undefined : node_id,

@@ -6,6 +6,7 @@
  */
 
 import type { CheckpointChange, CheckpointRecord } from "./checkpoint_record.ts";
+import { type Cover, coverFrom, extendCover, isCovering } from "./cover.ts";
 import { type StoredChange, toStoredChange } from "./stored_change.ts";
 
 /** A record whose text is no longer than this is always whole, unless a store says otherwise. */
@@ -16,6 +17,9 @@ const LONGEST_CHAIN = 384;
 
 /** Characters of a record for each change that may follow a larger one. */
 const WHOLE_PER_CHANGE = 100;
+
+/** Longest text of a change that stands for several: what appends more has fewer changes to be read. */
+const LONGEST_COVERING = 1_600;
 
 /** Runs of which an instance knows the chain; of others the next save is whole. */
 const RUNS_KNOWN = 10_000;
@@ -34,10 +38,12 @@ interface Chain {
   readonly begun: number;
   /** Length of the latest whole record's text, about. */
   readonly whole: number;
-  /** Length of the changes since the chain's whole record. */
+  /** Length of the changes since the chain's whole record, as far as whoever loads reads them. */
   readonly changes: number;
-  /** How many they are. */
+  /** How many there are. */
   readonly count: number;
+  /** What the next change that stands for several is to tell; `undefined` where none comes any more. */
+  readonly cover: Cover | undefined;
 }
 
 /** A change that may be stored instead of its record. */
@@ -50,6 +56,10 @@ export interface PlannedChange {
   readonly count: number;
   /** What is to be stored. */
   readonly text: string;
+  /** Length of what whoever loads it reads of changes. */
+  readonly read: number;
+  /** What the next change that stands for several is to tell besides, if one comes. */
+  readonly cover: Cover | undefined;
   /** By how much the whole record's text grew, about. */
   readonly growth: number;
 }
@@ -88,6 +98,11 @@ export interface ChainOptions {
    * after them then costs no more than that for each change. Default 100.
    */
   readonly wholePerChange?: number;
+  /**
+   * How many changes may follow a small record where some of them stand for several, so that whoever
+   * loads does not read them all. By default none does.
+   */
+  readonly longestCovered?: number;
 }
 
 /** Begins with no chain known. */
@@ -99,6 +114,7 @@ export function makeChains(
     mostRead = 2,
     longest = LONGEST_CHAIN,
     wholePerChange = WHOLE_PER_CHANGE,
+    longestCovered,
   }: ChainOptions = {},
 ): Chains {
   const chains = new Map<string, Chain>();
@@ -112,6 +128,36 @@ export function makeChains(
     for (const oldest of chains.keys()) return void chains.delete(oldest);
   };
 
+  /** Whether the chain is to end: whoever loads reads it from its beginning. */
+  const isLong = ({ begun, changes, whole, count, cover }: Chain) => {
+    const most = cover === undefined ? longest : longestCovered ?? longest;
+    return begun + changes >= mostRead * whole || count >= Math.max(most, whole / wholePerChange);
+  };
+  const timeOf = ({ savedAt }: Chain) => tellsTime ? undefined : savedAt;
+
+  /** A change that stands for several, where one is due that is not too long. */
+  const coveringChange = (chain: Chain, record: CheckpointRecord, change: CheckpointChange) => {
+    if (!isCovering(chain.base, record.sequence)) return undefined;
+    const cover = extendCover(chain, record, change);
+    if (cover?.change === undefined) return undefined;
+    const before = { steps: cover.steps, savedAt: timeOf(chain) };
+    const text = textOf(toStoredChange(record, cover.change, before));
+    const read = cover.read + text.length;
+    return text.length > LONGEST_COVERING
+      ? undefined
+      : { text, read, cover: coverFrom(record, read) };
+  };
+
+  /** A change that stands for itself. */
+  const nextChange = (chain: Chain, record: CheckpointRecord, change: CheckpointChange) => {
+    const isDue = isCovering(chain.base, record.sequence);
+    const cover = isDue ? undefined : extendCover(chain, record, change);
+    const needsAll = longestCovered !== undefined && cover === undefined;
+    const before = { steps: chain.steps, savedAt: timeOf(chain), needsAll };
+    const text = textOf(toStoredChange(record, change, before));
+    return { text, read: chain.changes + text.length, cover };
+  };
+
   return {
     plan(record, change) {
       const chain = chains.get(keyOf(record.pipelineName, record.runId));
@@ -120,29 +166,25 @@ export function makeChains(
       if (change.replacesCompletedNodes) return undefined;
       const follows = change.since === chain.last && record.sequence > chain.last &&
         record.writer === chain.writer && record.leaseMs === chain.leaseMs;
-      // Whoever loads reads the chain from its beginning.
-      const isLong = chain.begun + chain.changes >= mostRead * chain.whole ||
-        chain.count >= Math.max(longest, chain.whole / wholePerChange);
-      if (!follows || isLong || chain.whole <= small) return undefined;
-      const { steps, savedAt } = chain;
-      const before = { steps, savedAt: tellsTime ? undefined : savedAt };
-      const text = textOf(toStoredChange(record, change, before));
-      if (text.length * 2 > chain.whole) return undefined;
+      if (!follows || isLong(chain) || chain.whole <= small) return undefined;
+      const told = coveringChange(chain, record, change) ?? nextChange(chain, record, change);
+      if (told.text.length * 2 > chain.whole) return undefined;
       const { base, last: since, count } = chain;
-      return { base, since, count: count + 1, text, growth: growthOf(change) };
+      return { base, since, count: count + 1, growth: growthOf(change), ...told };
     },
     savedWhole(record, length) {
       const { sequence, savedAt, writer, leaseMs, steps } = record;
       const sizes = { begun: length, whole: length, changes: 0, count: 0 };
-      note(record, { base: sequence, savedAt, steps, writer, leaseMs, last: sequence, ...sizes });
+      const cover = longestCovered === undefined ? undefined : coverFrom(record, 0);
+      const from = { base: sequence, savedAt, steps, writer, leaseMs, last: sequence };
+      note(record, { ...from, ...sizes, cover });
     },
-    savedChange(record, { text, growth }) {
+    savedChange(record, { count, growth, read, cover }) {
       const chain = chains.get(keyOf(record.pipelineName, record.runId));
       if (chain === undefined) return;
       const whole = chain.whole + growth;
-      const changes = chain.changes + text.length;
       const { sequence: last, steps } = record;
-      note(record, { ...chain, last, steps, whole, changes, count: chain.count + 1 });
+      note(record, { ...chain, last, steps, whole, changes: read, count, cover });
     },
     forget: (pipelineName, runId) => void chains.delete(keyOf(pipelineName, runId)),
   };

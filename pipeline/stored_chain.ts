@@ -6,7 +6,7 @@
 
 import type { CheckpointRecord } from "./checkpoint_record.ts";
 import { type Fold, startFold } from "./record_fold.ts";
-import { effectOf, savedAtOf, type StoredChange, writerMark } from "./stored_change.ts";
+import { effectOf, savedAtOf, sinceOf, type StoredChange, writerMark } from "./stored_change.ts";
 
 /**
  * The record that a chain of changes ends with.
@@ -40,10 +40,12 @@ export function* foldHistory(
 ): Iterable<CheckpointRecord> {
   for (let end = changes.length; end > 0; end -= PAGE) {
     const begin = Math.max(0, end - PAGE);
-    const from = foldUpTo(base, changes, begin, where);
+    let from = foldUpTo(base, changes, begin, where);
     const records: CheckpointRecord[] = [];
-    for (const change of changes.slice(begin, end)) {
-      applyStored(from, base, change, where);
+    for (const [index, change] of changes.slice(begin, end).entries()) {
+      const standsForSeveral = sinceOf(change) < from.sequence;
+      if (standsForSeveral) from = foldUpTo(base, changes, begin + index + 1, where);
+      else applyStored(from, base, change, where);
       records.push(recordOf(from, base));
     }
     yield* records.reverse();
@@ -68,8 +70,26 @@ function foldUpTo(
 ): ChainFold {
   const { sequence, steps } = base;
   const chain: ChainFold = { fold: startFold(base), sequence, steps, last: undefined };
-  for (const change of changes.slice(0, end)) applyStored(chain, base, change, where);
+  for (const change of leadingTo(changes, end)) applyStored(chain, base, change, where);
   return chain;
+}
+
+/**
+ * The changes that lead to the one before `end`, with it, oldest first: without those that another one
+ * stands for. What is out of order is left in, for folding to refuse it.
+ */
+function leadingTo(changes: readonly StoredChange[], end: number): readonly StoredChange[] {
+  const leading: StoredChange[] = [];
+  let [wanted, above] = [Infinity, Infinity];
+  for (const change of changes.slice(0, end).reverse()) {
+    const { sequence } = change;
+    const isStoodFor = sequence > wanted && sequence < above;
+    above = sequence;
+    if (isStoodFor) continue;
+    leading.push(change);
+    wanted = sinceOf(change);
+  }
+  return leading.reverse();
 }
 
 function applyStored(
@@ -78,7 +98,7 @@ function applyStored(
   change: StoredChange,
   where: string,
 ): void {
-  const since = change.since ?? change.sequence - 1;
+  const since = sinceOf(change);
   if (since !== chain.sequence || change.writer !== writerMark(base.writer)) {
     throw new TypeError(
       `Cannot read ${where}: checkpoint ${change.sequence} is a change of checkpoint ${since}, ` +

@@ -17,7 +17,10 @@ import { thawed } from "./thaw.ts";
  */
 export interface StoredChange {
   readonly sequence: number;
-  /** The sequence that it changes; left out where that is the one below. */
+  /**
+   * The sequence that it changes; left out where that is the one below. Where there are checkpoints
+   * between, it stands for what they changed too.
+   */
   readonly since?: number;
   readonly node_id: string;
   /** The beginning of the writer's id: tells a change that belongs elsewhere. */
@@ -44,6 +47,8 @@ export interface StoredChange {
   readonly completed?: readonly string[];
   readonly tasks?: readonly StoredTask[];
   readonly finished?: readonly (readonly [index: number, outcome: TaskOutcomeRecord])[];
+  /** Whether whoever loads needs every change before it, in a chain of which some stand for several. */
+  readonly needs_all?: true;
 }
 
 /**
@@ -61,6 +66,8 @@ export interface ChainContext {
   readonly savedAt?: string;
   /** `steps` of the record that is changed. */
   readonly steps: number;
+  /** Whether a chain that might have changes that stand for several has none any more. Default `false`. */
+  readonly needsAll?: boolean;
 }
 
 /** The stored form of a change. */
@@ -98,6 +105,7 @@ export function toStoredChange(
     appended: unless(isEmpty(change.appended), change.appended),
     completed: unless(isSame(change.completedNodes, usual), change.completedNodes),
     finished: unlessEmpty(finished.map(([index, task]) => [index, outcomeOf(task)] as const)),
+    needs_all: before.needsAll ? true : undefined,
   };
 }
 
@@ -128,6 +136,11 @@ export function effectOf(change: StoredChange): FoldableChange {
       ? { finished: change.finished ?? [] }
       : { all: change.tasks.map(fromStoredTask) },
   };
+}
+
+/** The sequence that a change is against. */
+export function sinceOf({ since, sequence }: StoredChange): number {
+  return since ?? sequence - 1;
 }
 
 /** When a change was saved, ISO 8601, in a chain whose whole record was saved at `baseSavedAt`. */

@@ -22,6 +22,7 @@ const PROTOCOL = [
   "pipeline/checkpointer.ts",
   "pipeline/record.ts",
   "pipeline/chain.ts",
+  "pipeline/cover.ts",
   "pipeline/stored_change.ts",
   "pipeline/stored_chain.ts",
   "pipeline/newer_runs.ts",

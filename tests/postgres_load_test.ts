@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 // @ts-types="npm:@types/pg@8.23.1"
 import pg from "npm:pg@8.23.1";
 import { PostgresCheckpointer } from "../backends/postgres.ts";
@@ -6,6 +6,7 @@ import type { CheckpointRecord } from "../mod.ts";
 import { changeBetween } from "../pipeline/change.ts";
 import { NODE_POOL } from "./postgres_probes.ts";
 import { startPostgres } from "./servers/postgres.ts";
+import { assertRecord } from "./suite/checks.ts";
 import { following, makeRecord, manyItems, withField } from "./suite/samples.ts";
 
 const server = await startPostgres();
@@ -110,6 +111,71 @@ Deno.test("a run whose whole checkpoint is gone is told as damaged", async () =>
     "the whole checkpoint is gone that checkpoint 1 is a change of",
   );
 });
+
+for (
+  const { kind, text, mostRows } of [
+    { kind: "small", text: "x".repeat(20), mostRows: 34 },
+    { kind: "large", text: "x".repeat(300), mostRows: 300 },
+  ]
+) {
+  Deno.test(`a run of 300 ${kind} changes comes back at each of them, from ${mostRows} rows at most`, async () => {
+    await using database = await server.createDatabase();
+    await using probe = await NODE_POOL.open(database.dsn);
+    let read = 0;
+    const loading = new PostgresCheckpointer({
+      client: {
+        async query(sql: string) {
+          const rows = await database.query(sql);
+          read = rows.length;
+          return { rows };
+        },
+      },
+    });
+    const records = [FIRST];
+    await probe.checkpointer.save(FIRST);
+    for (let step = 1; step <= 300; step++) {
+      const last = records.at(-1) ?? FIRST;
+      const next = logged(count(last), step, text);
+      await probe.checkpointer.save(next, changeBetween(last, next));
+      records.push(next);
+      assertRecord(await loading.loadLatest(pipelineName, runId), next);
+      assert(read <= mostRows, `${read} rows at step ${step}`);
+    }
+    const history = await Array.fromAsync(loading.history(pipelineName, runId));
+    assertEquals(history.length, records.length);
+    for (const [index, record] of records.toReversed().entries()) {
+      assertRecord(history[index], record);
+    }
+    const bases = await database.query("SELECT DISTINCT base_sequence FROM firefly_checkpoints");
+    assertEquals(bases.length, 2);
+  });
+}
+
+Deno.test("a run is told as damaged where a change that stands for several is gone", async () => {
+  await using database = await server.createDatabase();
+  await using probe = await NODE_POOL.open(database.dsn);
+  await probe.checkpointer.save(FIRST);
+  let last = FIRST;
+  for (let step = 1; step <= 40; step++) {
+    const next = count(last);
+    await probe.checkpointer.save(next, changeBetween(last, next));
+    last = next;
+  }
+  await database.query("DELETE FROM firefly_checkpoints WHERE sequence = 16");
+  await assertRejects(
+    () => probe.checkpointer.loadLatest(pipelineName, runId),
+    TypeError,
+    "checkpoint 32 is a change of checkpoint 16",
+  );
+});
+
+/** A record with one more item in its list, and every ninth time without a field that it had. */
+function logged(record: CheckpointRecord, step: number, text: string): CheckpointRecord {
+  const { log = [], odd: _, ...state } = record.state;
+  const list = Array.isArray(log) ? log : [];
+  const begun = step % 50 === 0 ? [] : [...list, text];
+  return { ...record, state: { ...state, log: begun, ...step % 9 > 0 && { odd: step } } };
+}
 
 /** What a step that counts leaves after a record. */
 function count(record: CheckpointRecord): CheckpointRecord {
