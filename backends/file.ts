@@ -5,7 +5,7 @@
  */
 
 import { dirname, fromFileUrl, join } from "@std/path";
-import { makeChains } from "../pipeline/chain.ts";
+import { makeChains } from "../pipeline/known_chains.ts";
 import type { CheckpointChange, CheckpointRecord } from "../pipeline/checkpoint_record.ts";
 import {
   CheckpointConflictError,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { makeChains } from "../pipeline/chain.ts";
+import { makeChains } from "../pipeline/known_chains.ts";
 import type { CheckpointChange, CheckpointRecord } from "../pipeline/checkpoint_record.ts";
 import {
   CheckpointConflictError,

@@ -91,7 +91,8 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
   /** In milliseconds, as the scripts take it. */
   readonly #ttl: string;
   readonly #run: RunFor;
-  readonly #runShared: RunShared;
+  readonly #save: RunScript;
+  readonly #saveShared: RunShared;
   readonly #saver = makeSaver();
   readonly #underWay = makeUnderWay();
   #isDisposed = false;
@@ -125,7 +126,8 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
     }
     this.#run = patientRuns({ send: this.#send, retryForMs, isOver: () => this.#isDisposed });
     const isAlone = () => this.#underWay.count() === 1;
-    this.#runShared = together((...script) => this.#run(SAVING, ...script), isAlone);
+    this.#save = (script, keys, args) => this.#run(SAVING, script, keys, args);
+    this.#saveShared = together(this.#save, isAlone);
   }
 
   /**
@@ -136,13 +138,21 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
    * @throws {RedisError} If Redis refused it or could not be reached.
    */
   save(record: CheckpointRecord, change?: CheckpointChange): Promise<void> {
-    const runShared = this.#runShared;
-    return this.#call(SAVING, (run) => {
-      const saveAt = (place: RunPlace) =>
-        this.#saver.save({ run, runShared, place, ttl: this.#ttl }, record, change);
+    return this.#during(SAVING, () => {
       const place = this.#placeOf(record.pipelineName, record.runId);
-      return place instanceof Promise ? place.then(saveAt) : saveAt(place);
+      return place instanceof Promise
+        ? place.then((found) => this.#saveAt(found, record, change))
+        : this.#saveAt(place, record, change);
     });
+  }
+
+  #saveAt(
+    place: RunPlace,
+    record: CheckpointRecord,
+    change: CheckpointChange | undefined,
+  ): Promise<void> {
+    const saving = { run: this.#save, runShared: this.#saveShared, place, ttl: this.#ttl };
+    return this.#saver.save(saving, record, change);
   }
 
   /**
@@ -201,10 +211,10 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
 
   /** Removes all that is stored of a run. */
   async deleteRun(pipelineName: string, runId: string): Promise<void> {
-    this.#saver.forget(pipelineName, runId);
     await this.#call("delete a run", async (run) => {
       const place = await this.#placeOf(pipelineName, runId);
       const { keys: { index, runs, expiring, member }, raw } = place;
+      this.#saver.forget(index);
       const keys = [index, runs, expiring, raw.runs] as const;
       let answer: string | undefined;
       do {
@@ -241,13 +251,17 @@ export class RedisCheckpointer implements Checkpointer, AsyncDisposable {
     await this.#own?.close();
   }
 
-  /** Does the work of one call, which disposing waits for. */
+  /** Does the work of one call. */
   #call<T>(what: string, work: (run: RunScript) => Promise<T>): Promise<T> {
-    if (this.#isDisposed) {
-      const message = `Cannot ${what}: this RedisCheckpointer was disposed of`;
-      return Promise.reject(new TypeError(message));
-    }
-    return this.#underWay.during(() => work((...script) => this.#run(what, ...script)));
+    const run: RunScript = (script, keys, args) => this.#run(what, script, keys, args);
+    return this.#during(what, () => work(run));
+  }
+
+  /** Does what disposing waits for. */
+  #during<T>(what: string, work: () => Promise<T>): Promise<T> {
+    if (!this.#isDisposed) return this.#underWay.during(work);
+    const message = `Cannot ${what}: this RedisCheckpointer was disposed of`;
+    return Promise.reject(new TypeError(message));
   }
 
   /** Runs each script as a call of its own: a caller may leave off after any of them. */

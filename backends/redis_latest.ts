@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { Chain } from "../pipeline/chain.ts";
 import {
   type CheckpointChange,
   type CheckpointRecord,
@@ -69,13 +70,17 @@ export function writerText(writer: string): string {
 }
 
 /** What this process saved last of a run. */
-export interface Known extends Latest {
+export interface Known {
+  /** The checkpoint. */
+  readonly latest: Latest;
   /** What the index says of it, as text. */
   readonly text: string;
   /** Whether the index holds a summary of the whole checkpoint. */
   readonly hasSummary: boolean;
   /** Whether it holds one of the latest change: only where that is no whole checkpoint. */
   readonly hasChanged: boolean;
+  /** The chain that it belongs to, if changes may follow it. */
+  readonly chain: Chain | undefined;
 }
 
 /** Runs that are known; of others, what is saved next finds out for itself. */
@@ -94,6 +99,8 @@ export interface KnownRuns {
   ): Known | undefined;
   /** Notes what was saved. */
   note(index: string, known: Known): void;
+  /** Forgets a run. */
+  forget(index: string): void;
 }
 
 /** Begins with no run known. */
@@ -104,17 +111,19 @@ export function makeKnownRuns(): KnownRuns {
       const known = runs.get(index);
       if (known === undefined) return undefined;
       runs.delete(index);
-      const isUpon = change !== undefined && change.since === known.sequence &&
-        change.sinceWriter === known.writer && writer === known.writer &&
-        sequence > known.sequence;
+      const { latest } = known;
+      const isUpon = change !== undefined && change.since === latest.sequence &&
+        change.sinceWriter === latest.writer && writer === latest.writer &&
+        sequence > latest.sequence;
       return isUpon ? known : undefined;
     },
     note(index, known) {
       // Whoever goes on after a stop is another writer.
-      if (known.status !== "running") return;
+      if (known.latest.status !== "running") return;
       runs.set(index, known);
       if (runs.size <= RUNS_KNOWN) return;
       for (const oldest of runs.keys()) return void runs.delete(oldest);
     },
+    forget: (index) => void runs.delete(index),
   };
 }

@@ -7,7 +7,7 @@
 
 import type { SendCommand } from "./redis_client.ts";
 import { isPassing, reasonOf, RedisError } from "./redis_error.ts";
-import { isUnknownScript, type RunScript, runScript, sendScript } from "./redis_script.ts";
+import { isUnknownScript, type Keys, runScript, type Script, sendScript } from "./redis_script.ts";
 import { retrying, tryAgain } from "./retry.ts";
 
 /** How scripts are run. */
@@ -25,7 +25,12 @@ export interface Patience {
  *
  * @param what What the call is to do, as the error says it: `save a checkpoint`.
  */
-export type RunFor = (what: string, ...script: Parameters<RunScript>) => Promise<unknown>;
+export type RunFor = (
+  what: string,
+  script: Script,
+  keys: Keys,
+  args: readonly string[],
+) => Promise<unknown>;
 
 /** Makes what runs scripts. */
 export function patientRuns({ send, retryForMs, isOver }: Patience): RunFor {
@@ -33,11 +38,10 @@ export function patientRuns({ send, retryForMs, isOver }: Patience): RunFor {
 
   const runAgain = async (
     what: string,
-    script: Parameters<RunScript>,
+    run: () => Promise<unknown>,
     error: unknown,
     deadline: number,
   ) => {
-    const run = () => runScript(send, ...script);
     try {
       if (isUnknownScript(error)) return await retrying(retryForMs, isWorthIt, run);
       return await tryAgain(error, { deadline, isPassing: isWorthIt }, run);
@@ -47,11 +51,12 @@ export function patientRuns({ send, retryForMs, isOver }: Patience): RunFor {
     }
   };
 
-  return (what, ...script) => {
+  return (what, script, keys, args) => {
     const deadline = performance.now() + retryForMs;
-    const again = (error: unknown) => runAgain(what, script, error, deadline);
+    const again = (error: unknown) =>
+      runAgain(what, () => runScript(send, script, keys, args), error, deadline);
     try {
-      return sendScript(send, ...script).catch(again);
+      return sendScript(send, script, keys, args).catch(again);
     } catch (error) {
       // The client throws at once.
       return again(error);

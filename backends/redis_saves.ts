@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { PlannedChange } from "../pipeline/chain.ts";
+import type { Chain, PlannedChange } from "../pipeline/chain.ts";
 import type { CheckpointChange, CheckpointRecord } from "../pipeline/checkpoint_record.ts";
 import type { RunPlace } from "./redis_keys.ts";
 import { type Known, type Latest, latestText, toldText, writerText } from "./redis_latest.ts";
@@ -36,6 +36,8 @@ export interface WholeCheckpoint {
   readonly text: string;
   /** What it changes, if that is known. */
   readonly change: Pick<CheckpointChange, "since" | "sinceWriter"> | undefined;
+  /** The chain that it begins, if changes may follow it. */
+  readonly chain: Chain | undefined;
 }
 
 /** What came of a save: what is known from now on, or why it was not made. */
@@ -52,7 +54,7 @@ const TIDIED = 128;
  */
 export async function saveWhole(
   { run, place, ttl }: Saving,
-  { record, text, change }: WholeCheckpoint,
+  { record, text, change, chain }: WholeCheckpoint,
   anew: "anew" | "",
 ): Promise<Saved> {
   const { keys, raw } = place;
@@ -69,8 +71,8 @@ export async function saveWhole(
     ),
   );
   if (answer === "conflict" || answer === "unknown") return answer;
-  const common = { text: latestText(latest), hasSummary: summary !== "" };
-  return { ...latest, ...common, hasChanged: false };
+  const hasSummary = summary !== "";
+  return { latest, text: latestText(latest), hasSummary, hasChanged: false, chain };
 }
 
 /**
@@ -79,52 +81,56 @@ export async function saveWhole(
  */
 export async function saveNext(
   { runShared, place, ttl }: Saving,
-  record: CheckpointRecord,
-  text: string,
+  { record, text, chain }: WholeCheckpoint,
   known: Known,
 ): Promise<Known | undefined> {
-  const endsChain = known.sequence !== known.base;
+  const { latest: last } = known;
+  const endsChain = last.sequence !== last.base;
   if (endsChain || record.sequence % TIDIED === 0) return undefined;
   const { keys } = place;
   const entry = entryFor(record);
   const latest = latestOf(place, record, ttl, typeof entry === "string" ? entry : await entry);
   const summary = summaryOf(record, text);
-  const [sequence, before] = [`${latest.sequence}`, `${known.sequence}`];
-  const fields = [sequence, latest.entry];
-  if (latest.sequence > known.sequence + 1) {
-    fields.push(`>${before}`, sequence, `<${sequence}`, before);
+  const sequence = `${latest.sequence}`;
+  const latestIs = latestText(latest);
+  const args = [known.text, latestIs, text, latest.ttl, keys.member, sequence, latest.entry];
+  if (latest.sequence > last.sequence + 1) {
+    const before = `${last.sequence}`;
+    args.push(`>${before}`, sequence, `<${sequence}`, before);
   }
-  if (summary !== "" || known.hasSummary) fields.push("summary", summary);
-  const next = {
-    ...latest,
-    text: latestText(latest),
-    hasSummary: summary !== "",
-    hasChanged: false,
-  };
-  const args = [known.text, next.text, text, latest.ttl, keys.member, ...fields];
+  const hasSummary = summary !== "";
+  if (hasSummary || known.hasSummary) args.push("summary", summary);
   const target = [keys.index, `${keys.run}:${latest.entry}`, keys.runs] as const;
   const answer = await runShared(NEXT, target, args);
-  return Number(answer) === SAVED ? next : undefined;
+  if (Number(answer) !== SAVED) return undefined;
+  return { latest, text: latestIs, hasSummary, hasChanged: false, chain };
 }
 
 /** Saves a checkpoint as a change of the one that is known; comes back as {@linkcode saveNext} does. */
 export async function saveChange(
   { runShared, place, ttl }: Saving,
   record: CheckpointRecord,
-  { base, count, text }: PlannedChange,
+  { base, count, text, next: chain }: PlannedChange,
   known: Known,
 ): Promise<Known | undefined> {
-  if (known.base !== base) return undefined;
+  const { entry } = known.latest;
+  if (known.latest.base !== base) return undefined;
   const { keys } = place;
-  const latest = { ...latestOf(place, record, ttl, known.entry), base };
+  const latest = { ...latestOf(place, record, ttl, entry), base };
   const summary = summaryOf(record, text);
   const fields: string[] = [];
   if (count === 1) fields.push(`+${base}`, "open");
   if (summary !== "" || known.hasChanged) fields.push("changed", summary);
-  const next = { ...known, ...latest, text: latestText(latest), hasChanged: summary !== "" };
+  const next = {
+    latest,
+    text: latestText(latest),
+    hasSummary: known.hasSummary,
+    hasChanged: summary !== "",
+    chain,
+  };
   const answer = await runShared(
     CHANGE,
-    [keys.index, `${keys.run}:${known.entry}`, keys.runs, `${keys.run}:changes:${base}`],
+    [keys.index, `${keys.run}:${entry}`, keys.runs, `${keys.run}:changes:${base}`],
     [known.text, next.text, text, latest.ttl, keys.member, String(count), ...fields],
   );
   return Number(answer) === SAVED ? next : undefined;

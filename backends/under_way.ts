@@ -25,12 +25,15 @@ export function makeUnderWay(): UnderWay {
     waiting = [];
   };
   return {
-    async during(work) {
+    during(work) {
       running++;
       try {
-        return await work();
-      } finally {
+        const done = work();
+        done.then(end, end);
+        return done;
+      } catch (error) {
         end();
+        return Promise.reject(error);
       }
     },
     count: () => running,

@@ -21,11 +21,8 @@ const WHOLE_PER_CHANGE = 100;
 /** Longest text of a change that stands for several: what appends more has fewer changes to be read. */
 const LONGEST_COVERING = 1_600;
 
-/** Runs of which an instance knows the chain; of others the next save is whole. */
-const RUNS_KNOWN = 10_000;
-
-/** What an instance knows of a run whose latest checkpoint it saved itself. */
-interface Chain {
+/** What whoever saved the latest checkpoint of a run knows of the chain that it belongs to. */
+export interface Chain {
   readonly base: number;
   readonly savedAt: string;
   /** Of the record saved last. */
@@ -56,29 +53,30 @@ export interface PlannedChange {
   readonly count: number;
   /** What is to be stored. */
   readonly text: string;
-  /** Length of what whoever loads it reads of changes. */
-  readonly read: number;
-  /** What the next change that stands for several is to tell besides, if one comes. */
-  readonly cover: Cover | undefined;
-  /** By how much the whole record's text grew, about. */
-  readonly growth: number;
-}
-
-/** What one instance of a store knows of the chains that it saved. */
-export interface Chains {
-  /**
-   * The change to be stored instead of a record; `undefined` if the record has to be stored whole.
-   */
-  plan(record: CheckpointRecord, change: CheckpointChange | undefined): PlannedChange | undefined;
-  /** Notes that a record was stored whole, as a text of some length. */
-  savedWhole(record: CheckpointRecord, length: number): void;
-  /** Notes that a change was stored. */
-  savedChange(record: CheckpointRecord, change: PlannedChange): void;
-  /** Forgets a run. */
-  forget(pipelineName: string, runId: string): void;
+  /** What is known of the chain once it is. */
+  readonly next: Chain;
 }
 
 /** How a store keeps chains. */
+export interface ChainRule {
+  /**
+   * Begins a chain with a record that was stored whole, as a text of some length; with a small one none,
+   * for what follows is whole.
+   */
+  begin(record: CheckpointRecord, length: number): Chain | undefined;
+  /**
+   * The change to be stored instead of a record; `undefined` if the record has to be stored whole.
+   *
+   * @param chain What is known of the run's chain, if anything is.
+   */
+  plan(
+    chain: Chain | undefined,
+    record: CheckpointRecord,
+    change: CheckpointChange | undefined,
+  ): PlannedChange | undefined;
+}
+
+/** What a store has chains be. */
 export interface ChainOptions {
   /** The text that it keeps of a change; by default all of it, as JSON. */
   readonly textOf?: (change: StoredChange) => string;
@@ -105,8 +103,8 @@ export interface ChainOptions {
   readonly longestCovered?: number;
 }
 
-/** Begins with no chain known. */
-export function makeChains(
+/** Makes the rule of a store. */
+export function makeChainRule(
   {
     textOf = (change) => JSON.stringify(change),
     tellsTime = false,
@@ -116,18 +114,7 @@ export function makeChains(
     wholePerChange = WHOLE_PER_CHANGE,
     longestCovered,
   }: ChainOptions = {},
-): Chains {
-  const chains = new Map<string, Chain>();
-
-  const note = (record: CheckpointRecord, chain: Chain) => {
-    const key = keyOf(record.pipelineName, record.runId);
-    // Who goes on after a stop is a new writer, and begins a new chain.
-    if (record.status !== "running") return void chains.delete(key);
-    chains.set(key, chain);
-    if (chains.size <= RUNS_KNOWN) return;
-    for (const oldest of chains.keys()) return void chains.delete(oldest);
-  };
-
+): ChainRule {
   /** Whether the chain is to end: whoever loads reads it from its beginning. */
   const isLong = ({ begun, changes, whole, count, cover }: Chain) => {
     const most = cover === undefined ? longest : longestCovered ?? longest;
@@ -159,34 +146,29 @@ export function makeChains(
   };
 
   return {
-    plan(record, change) {
-      const chain = chains.get(keyOf(record.pipelineName, record.runId));
-      if (chain === undefined || change === undefined) return undefined;
-      // Only the claim of a new writer renames, and that is whole.
-      if (change.replacesCompletedNodes) return undefined;
-      const follows = change.since === chain.last && record.sequence > chain.last &&
-        record.writer === chain.writer && record.leaseMs === chain.leaseMs;
-      if (!follows || isLong(chain) || chain.whole <= small) return undefined;
-      const told = coveringChange(chain, record, change) ?? nextChange(chain, record, change);
-      if (told.text.length * 2 > chain.whole) return undefined;
-      const { base, last: since, count } = chain;
-      return { base, since, count: count + 1, growth: growthOf(change), ...told };
-    },
-    savedWhole(record, length) {
+    begin(record, length) {
+      if (length <= small) return undefined;
       const { sequence, savedAt, writer, leaseMs, steps } = record;
       const sizes = { begun: length, whole: length, changes: 0, count: 0 };
       const cover = longestCovered === undefined ? undefined : coverFrom(record, 0);
-      const from = { base: sequence, savedAt, steps, writer, leaseMs, last: sequence };
-      note(record, { ...from, ...sizes, cover });
+      return { base: sequence, savedAt, steps, writer, leaseMs, last: sequence, ...sizes, cover };
     },
-    savedChange(record, { count, growth, read, cover }) {
-      const chain = chains.get(keyOf(record.pipelineName, record.runId));
-      if (chain === undefined) return;
-      const whole = chain.whole + growth;
-      const { sequence: last, steps } = record;
-      note(record, { ...chain, last, steps, whole, changes: read, count, cover });
+    plan(chain, record, change) {
+      if (chain === undefined || change === undefined) return undefined;
+      // Only the claim of a new writer renames, and that is whole.
+      if (change.replacesCompletedNodes) return undefined;
+      const { base, last, writer, leaseMs } = chain;
+      const { sequence, steps } = record;
+      const follows = change.since === last && sequence > last &&
+        record.writer === writer && record.leaseMs === leaseMs;
+      if (!follows || isLong(chain)) return undefined;
+      const told = coveringChange(chain, record, change) ?? nextChange(chain, record, change);
+      const { text, read, cover } = told;
+      if (text.length * 2 > chain.whole) return undefined;
+      const [count, whole] = [chain.count + 1, chain.whole + growthOf(change)];
+      const next = { ...chain, last: sequence, steps, whole, changes: read, count, cover };
+      return { base, since: last, count, text, next };
     },
-    forget: (pipelineName, runId) => void chains.delete(keyOf(pipelineName, runId)),
   };
 }
 
@@ -198,8 +180,4 @@ function growthOf({ appended, completedNodes, tasks }: CheckpointChange): number
     "all" in tasks ? [] : tasks.finished,
   ];
   return lists.reduce((sum, list) => sum + JSON.stringify(list).length - "[]".length, 0);
-}
-
-function keyOf(pipelineName: string, runId: string): string {
-  return `${pipelineName.length} ${pipelineName}${runId}`;
 }

@@ -1,0 +1,53 @@
+/**
+ * What one instance of a store knows of the chains that it saved, by run.
+ *
+ * @module
+ */
+
+import { type Chain, type ChainOptions, makeChainRule, type PlannedChange } from "./chain.ts";
+import type { CheckpointChange, CheckpointRecord } from "./checkpoint_record.ts";
+
+/** Runs of which an instance knows the chain; of others the next save is whole. */
+const RUNS_KNOWN = 10_000;
+
+/** The chains that an instance saved. */
+export interface Chains {
+  /**
+   * The change to be stored instead of a record; `undefined` if the record has to be stored whole.
+   */
+  plan(record: CheckpointRecord, change: CheckpointChange | undefined): PlannedChange | undefined;
+  /** Notes that a record was stored whole, as a text of some length. */
+  savedWhole(record: CheckpointRecord, length: number): void;
+  /** Notes that a change was stored. */
+  savedChange(record: CheckpointRecord, change: PlannedChange): void;
+  /** Forgets a run. */
+  forget(pipelineName: string, runId: string): void;
+}
+
+/** Begins with no chain known. */
+export function makeChains(options: ChainOptions = {}): Chains {
+  const rule = makeChainRule(options);
+  const chains = new Map<string, Chain>();
+
+  const note = (record: CheckpointRecord, chain: Chain | undefined) => {
+    const key = keyOf(record.pipelineName, record.runId);
+    // Who goes on after a stop is a new writer, and begins a new chain.
+    if (chain === undefined || record.status !== "running") return void chains.delete(key);
+    chains.set(key, chain);
+    if (chains.size <= RUNS_KNOWN) return;
+    for (const oldest of chains.keys()) return void chains.delete(oldest);
+  };
+
+  return {
+    plan(record, change) {
+      return rule.plan(chains.get(keyOf(record.pipelineName, record.runId)), record, change);
+    },
+    savedWhole: (record, length) => note(record, rule.begin(record, length)),
+    savedChange: (record, { next }) => note(record, next),
+    forget: (pipelineName, runId) => void chains.delete(keyOf(pipelineName, runId)),
+  };
+}
+
+function keyOf(pipelineName: string, runId: string): string {
+  return `${pipelineName.length} ${pipelineName}${runId}`;
+}
