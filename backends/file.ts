@@ -5,7 +5,7 @@
  */
 
 import { dirname, fromFileUrl, join } from "@std/path";
-import { makeChains } from "../pipeline/known_chains.ts";
+import { type Chain, makeChainRule } from "../pipeline/chain.ts";
 import type { CheckpointChange, CheckpointRecord } from "../pipeline/checkpoint_record.ts";
 import {
   CheckpointConflictError,
@@ -47,9 +47,22 @@ export interface FileWarning {
  * Every change is a file of its own, which who loads has to open: so there are fewer of them. Each
  * tells its time, as people read it, and lists without the chain.
  */
-const CHAINS = { tellsTime: true, mostRead: 1.7, longest: 128, wholePerChange: 350 };
+const CHAINS = makeChainRule({
+  tellsTime: true,
+  mostRead: 1.7,
+  longest: 128,
+  wholePerChange: 350,
+});
 
-/** Runs of which an instance knows the head. */
+/** What an instance knows of a run that it saved. */
+interface Known {
+  /** The head that it published. */
+  readonly head: PublishedHead;
+  /** The chain that it belongs to, if changes may follow it. */
+  readonly chain: Chain | undefined;
+}
+
+/** Runs that an instance knows. */
 const RUNS_KNOWN = 10_000;
 
 /** Options of a {@linkcode FileCheckpointer}. */
@@ -87,9 +100,8 @@ export class FileCheckpointer implements Checkpointer {
   readonly #root: string;
   readonly #sync: boolean;
   readonly #onWarning: (warning: FileWarning) => void;
-  readonly #chains = makeChains(CHAINS);
-  /** The heads that were published here, by folder: they need not be read again. */
-  readonly #published = new Map<string, PublishedHead>();
+  /** What was saved here last, by folder: it need not be read again. */
+  readonly #known = new Map<string, Known>();
   /** Folders of runs whose workers were heard of through this instance. */
   readonly #touched = new Set<string>();
   #lastFolder: RunFolder | undefined;
@@ -120,13 +132,13 @@ export class FileCheckpointer implements Checkpointer {
   async save(record: CheckpointRecord, change?: CheckpointChange): Promise<void> {
     const found = this.#runFolder(record.pipelineName, record.runId);
     const folder = found instanceof Promise ? await found : found;
-    const published = this.#published.get(folder.path);
-    this.#published.delete(folder.path);
+    const known = this.#known.get(folder.path);
+    this.#known.delete(folder.path);
     try {
-      const head = await this.#saveIn(folder, record, change, published);
-      if (head !== undefined && record.status === "running") this.#notePublished(folder, head);
+      const saved = await this.#saveIn(folder, record, change, known);
+      if (saved !== undefined && record.status === "running") this.#noteKnown(folder, saved);
     } catch (cause) {
-      dropDraft(published);
+      dropDraft(known?.head);
       if (cause instanceof CheckpointConflictError) throw cause;
       // What a newer package saved is no save of ours to be repeated.
       if (cause instanceof RecordVersionError) throw new CheckpointConflictError(record, { cause });
@@ -141,30 +153,26 @@ export class FileCheckpointer implements Checkpointer {
     folder: RunFolder,
     record: CheckpointRecord,
     change: CheckpointChange | undefined,
-    published: PublishedHead | undefined,
-  ): Promise<PublishedHead | undefined> {
-    const common = { record, sync: this.#sync, upon: uponOf(change), published };
-    const planned = this.#chains.plan(record, change);
+    known: Known | undefined,
+  ): Promise<Known | undefined> {
+    const common = { record, sync: this.#sync, upon: uponOf(change), published: known?.head };
+    const planned = CHAINS.plan(known?.chain, record, change);
     if (planned !== undefined && planned.since === record.sequence - 1) {
       const text = planned.text + "\n";
       const head = await saveIn(folder, { ...common, text, isChange: true });
-      if (head !== undefined) {
-        this.#chains.savedChange(record, planned);
-        return head;
-      }
+      if (head !== undefined) return { head, chain: planned.next };
     }
     const text = recordToText(record) + "\n";
     const head = await saveIn(folder, { ...common, text, isChange: false });
-    this.#chains.savedWhole(record, text.length);
-    return head;
+    return head && { head, chain: CHAINS.begin(record, text.length) };
   }
 
-  #notePublished({ path }: RunFolder, head: PublishedHead): void {
-    this.#published.set(path, head);
-    if (this.#published.size <= RUNS_KNOWN) return;
-    for (const [oldest, published] of this.#published) {
-      dropDraft(published);
-      return void this.#published.delete(oldest);
+  #noteKnown({ path }: RunFolder, known: Known): void {
+    this.#known.set(path, known);
+    if (this.#known.size <= RUNS_KNOWN) return;
+    for (const [oldest, { head }] of this.#known) {
+      dropDraft(head);
+      return void this.#known.delete(oldest);
     }
   }
 
@@ -214,8 +222,7 @@ export class FileCheckpointer implements Checkpointer {
   /** Removes a run: out of sight at once, then from the disk. */
   async deleteRun(pipelineName: string, runId: string): Promise<void> {
     const { path } = await this.#runFolder(pipelineName, runId);
-    this.#chains.forget(pipelineName, runId);
-    this.#published.delete(path);
+    this.#known.delete(path);
     const parent = dirname(path);
     const deleted = childOf(parent, `.deleted-${crypto.randomUUID()}`);
     try {

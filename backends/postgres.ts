@@ -27,10 +27,11 @@ import {
   runnerFor,
   type RunSql,
 } from "./postgres_client.ts";
-import { isPassing, PostgresError, reasonOf } from "./postgres_error.ts";
+import { isPassing, PostgresError } from "./postgres_error.ts";
 import { loadLatest } from "./postgres_load.ts";
 import { keyOf } from "./postgres_names.ts";
 import type { PostgresCheckpointerOptions } from "./postgres_options.ts";
+import { patientRuns, type RunFor } from "./postgres_patience.ts";
 import { makePool, type Pool } from "./postgres_pool.ts";
 import { preparedSaves } from "./postgres_prepared.ts";
 import { sequenceOf, summaryOf, takeHistory } from "./postgres_records.ts";
@@ -52,9 +53,8 @@ import {
   touchSql,
   trimSql,
 } from "./postgres_sql.ts";
-import { prepareTable } from "./postgres_table.ts";
 import { parseUrl } from "./postgres_url.ts";
-import { makeWatch, retrying } from "./retry.ts";
+import { makeWatch } from "./retry.ts";
 
 export { PostgresError, postgresSchema };
 export type {
@@ -107,15 +107,12 @@ const SAVE = "save a checkpoint";
  * ```
  */
 export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
-  readonly #run: RunSql;
+  readonly #run: RunFor;
   readonly #pool: Pool | undefined;
   readonly #tableName: string;
-  readonly #retryForMs: number;
   readonly #chains = makeChains(CHAINS);
   readonly #saveRow: (row: StoredRow) => Promise<void>;
   #isDisposed = false;
-  #table: Promise<void> | undefined;
-  #isTableReady = false;
 
   /**
    * Takes where to connect, or a client; nothing is opened yet.
@@ -132,9 +129,9 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
     refuseBelow(0, retryForMs, "retryForMs");
     refuseBelow(1, timeoutMs, "timeoutMs");
     this.#tableName = tableName;
-    this.#retryForMs = retryForMs;
     this.#pool = url === undefined ? undefined : makePool(parseUrl(url), poolSize, timeoutMs);
-    this.#run = this.#pool?.run ?? runnerWithin(timeoutMs, client);
+    const run = this.#pool?.run ?? runnerWithin(timeoutMs, client);
+    this.#run = patientRuns({ run, tableName, retryForMs });
     const save = (sql: string) => this.#query(SAVE, sql);
     const one = prepare
       ? preparedSaves(save, tableName)
@@ -158,7 +155,7 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
         return this.#chains.savedChange(record, planned);
       } catch (cause) {
         // What it changes is not there, or not the latest: the whole record tells why.
-        this.#chains.forget(record.pipelineName, record.runId);
+        this.#chains.forget(record);
         if (!hasCode(cause, NULL_REFUSED) && !hasCode(cause, KEY_TAKEN)) throw cause;
       }
     }
@@ -232,7 +229,7 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
   /** Removes all that is stored of a run, also what is saved of it meanwhile. */
   async deleteRun(pipelineName: string, runId: string): Promise<void> {
     const key = await runKey(pipelineName, runId);
-    this.#chains.forget(pipelineName, runId);
+    this.#chains.forget({ pipelineName, runId });
     await this.#query("delete a run", deleteAllSql(this.#tableName, key));
     const sql = deleteSql(this.#tableName, key);
     // Where a transaction sees nothing that is newer than itself, something may be left.
@@ -260,35 +257,11 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
     await this.#pool?.close();
   }
 
-  async #query(what: string, sql: string): Promise<readonly Row[]> {
-    if (this.#isDisposed) {
-      throw new TypeError(`Cannot ${what}: this PostgresCheckpointer was disposed of`);
-    }
-    try {
-      if (!this.#isTableReady) await this.#ensureTable();
-      return await this.#runRetrying(sql);
-    } catch (cause) {
-      if (cause instanceof PostgresError || cause instanceof TypeError) throw cause;
-      throw new PostgresError(`Cannot ${what} in table ${this.#tableName}: ${reasonOf(cause)}`, {
-        cause,
-      });
-    }
+  #query(what: string, sql: string): Promise<readonly Row[]> {
+    if (!this.#isDisposed) return this.#run(what, sql);
+    const message = `Cannot ${what}: this PostgresCheckpointer was disposed of`;
+    return Promise.reject(new TypeError(message));
   }
-
-  /** Once for each instance; what failed is tried again by the next call. */
-  async #ensureTable(): Promise<void> {
-    this.#table ??= prepareTable(this.#runRetrying, this.#tableName);
-    try {
-      await this.#table;
-      this.#isTableReady = true;
-    } catch (error) {
-      this.#table = undefined;
-      throw error;
-    }
-  }
-
-  readonly #runRetrying: RunSql = (sql) =>
-    retrying(this.#retryForMs, isPassing, () => this.#run(sql));
 }
 
 function runnerWithin(timeoutMs: number, client: unknown): RunSql {

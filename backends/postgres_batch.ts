@@ -97,7 +97,18 @@ export function batching(lanes: number, saver: RowSaver): (row: StoredRow) => Pr
     used--;
   };
 
+  const goAlone = async (row: StoredRow) => {
+    used++;
+    try {
+      await saver.one(row);
+    } finally {
+      used--;
+      if (queue.length > 0) work();
+    }
+  };
+
   return (row) => {
+    if (used < lanes && queue.length === 0) return goAlone(row);
     const done = Promise.withResolvers<void>();
     queue.push({ row, done });
     if (used < lanes) work();

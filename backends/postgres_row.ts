@@ -64,7 +64,8 @@ export async function toRow(
   change: Pick<CheckpointChange, "since" | "sinceWriter"> | undefined,
 ): Promise<StoredRow> {
   const stored = toStored(record);
-  const row = await commonColumns(record);
+  const common = commonColumns(record);
+  const row = common instanceof Promise ? await common : common;
   const nodes = JSON.stringify(stored.completed_nodes);
   const hasStorableNodes = isStorableJson(nodes);
   const details = {
@@ -93,7 +94,8 @@ export async function toChangeRow(
   record: CheckpointRecord,
   change: PlannedChange,
 ): Promise<StoredRow> {
-  const columns = await commonColumns(record);
+  const common = commonColumns(record);
+  const columns = common instanceof Promise ? await common : common;
   return {
     ...columns,
     // Not stored: readers take it for running, as a row of the Python framework.
@@ -123,11 +125,18 @@ export function changeDetails(change: StoredChange): string {
 
 type CommonColumns = Omit<StoredRow, "state" | "completedNodes" | "details" | "base" | "upon">;
 
-async function commonColumns(record: CheckpointRecord): Promise<CommonColumns> {
+/** The columns that every row has; at once, but for the longest names. */
+function commonColumns(record: CheckpointRecord): CommonColumns | Promise<CommonColumns> {
   const keys = [record.pipelineName, record.runId, record.nodeId, record.writer].map(keyOf);
-  const [pipeline = "", run = "", node = "", writer = ""] = keys.every(isText)
-    ? keys
-    : await Promise.all(keys);
+  return keys.every(isText)
+    ? columnsOf(record, keys)
+    : Promise.all(keys).then((found) => columnsOf(record, found));
+}
+
+function columnsOf(
+  record: CheckpointRecord,
+  [pipeline = "", run = "", node = "", writer = ""]: readonly string[],
+): CommonColumns {
   return {
     pipeline,
     run,

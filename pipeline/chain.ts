@@ -24,7 +24,8 @@ const LONGEST_COVERING = 1_600;
 /** What whoever saved the latest checkpoint of a run knows of the chain that it belongs to. */
 export interface Chain {
   readonly base: number;
-  readonly savedAt: string;
+  /** When that record was saved, in milliseconds since 1970. */
+  readonly savedMs: number;
   /** Of the record saved last. */
   readonly steps: number;
   readonly writer: string;
@@ -120,14 +121,14 @@ export function makeChainRule(
     const most = cover === undefined ? longest : longestCovered ?? longest;
     return begun + changes >= mostRead * whole || count >= Math.max(most, whole / wholePerChange);
   };
-  const timeOf = ({ savedAt }: Chain) => tellsTime ? undefined : savedAt;
+  const timeOf = ({ savedMs }: Chain) => tellsTime ? undefined : savedMs;
 
   /** A change that stands for several, where one is due that is not too long. */
   const coveringChange = (chain: Chain, record: CheckpointRecord, change: CheckpointChange) => {
     if (!isCovering(chain.base, record.sequence)) return undefined;
     const cover = extendCover(chain, record, change);
     if (cover?.change === undefined) return undefined;
-    const before = { steps: cover.steps, savedAt: timeOf(chain) };
+    const before = { steps: cover.steps, savedMs: timeOf(chain) };
     const text = textOf(toStoredChange(record, cover.change, before));
     const read = cover.read + text.length;
     return text.length > LONGEST_COVERING
@@ -140,7 +141,7 @@ export function makeChainRule(
     const isDue = isCovering(chain.base, record.sequence);
     const cover = isDue ? undefined : extendCover(chain, record, change);
     const needsAll = longestCovered !== undefined && cover === undefined;
-    const before = { steps: chain.steps, savedAt: timeOf(chain), needsAll };
+    const before = { steps: chain.steps, savedMs: timeOf(chain), needsAll };
     const text = textOf(toStoredChange(record, change, before));
     return { text, read: chain.changes + text.length, cover };
   };
@@ -148,10 +149,11 @@ export function makeChainRule(
   return {
     begin(record, length) {
       if (length <= small) return undefined;
-      const { sequence, savedAt, writer, leaseMs, steps } = record;
+      const { sequence, writer, leaseMs, steps } = record;
+      const savedMs = Date.parse(record.savedAt);
       const sizes = { begun: length, whole: length, changes: 0, count: 0 };
       const cover = longestCovered === undefined ? undefined : coverFrom(record, 0);
-      return { base: sequence, savedAt, steps, writer, leaseMs, last: sequence, ...sizes, cover };
+      return { base: sequence, savedMs, steps, writer, leaseMs, last: sequence, ...sizes, cover };
     },
     plan(chain, record, change) {
       if (chain === undefined || change === undefined) return undefined;

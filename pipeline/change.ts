@@ -15,10 +15,13 @@ import type { TaskRecord } from "./task_record.ts";
 /**
  * What `next` changes against `previous`. Unchanged values must be the very same values, as they
  * are in the records of one run; the cost follows the change, not the size of the state.
+ *
+ * @param finished The visits that finished in between, where that is known.
  */
 export function changeBetween(
   previous: CheckpointRecord,
   next: CheckpointRecord,
+  finished: readonly string[] = next.completedNodes.slice(previous.completedNodes.length),
 ): CheckpointChange {
   const set: Fields<Json> = {};
   const appended: Fields<readonly Json[]> = {};
@@ -40,7 +43,7 @@ export function changeBetween(
     set,
     appended,
     removed: removedFields(previous.state, next.state, known),
-    completedNodes: next.completedNodes.slice(previous.completedNodes.length),
+    completedNodes: finished,
     tasks: changedTasks(previous.tasks, next.tasks),
   };
 }

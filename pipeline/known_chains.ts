@@ -21,16 +21,20 @@ export interface Chains {
   /** Notes that a change was stored. */
   savedChange(record: CheckpointRecord, change: PlannedChange): void;
   /** Forgets a run. */
-  forget(pipelineName: string, runId: string): void;
+  forget(run: RunName): void;
 }
+
+/** What tells a run from all others of a store. */
+type RunName = Pick<CheckpointRecord, "pipelineName" | "runId">;
 
 /** Begins with no chain known. */
 export function makeChains(options: ChainOptions = {}): Chains {
   const rule = makeChainRule(options);
   const chains = new Map<string, Chain>();
+  const keyOf = makeKeys();
 
   const note = (record: CheckpointRecord, chain: Chain | undefined) => {
-    const key = keyOf(record.pipelineName, record.runId);
+    const key = keyOf(record);
     // Who goes on after a stop is a new writer, and begins a new chain.
     if (chain === undefined || record.status !== "running") return void chains.delete(key);
     chains.set(key, chain);
@@ -40,14 +44,21 @@ export function makeChains(options: ChainOptions = {}): Chains {
 
   return {
     plan(record, change) {
-      return rule.plan(chains.get(keyOf(record.pipelineName, record.runId)), record, change);
+      return rule.plan(chains.get(keyOf(record)), record, change);
     },
     savedWhole: (record, length) => note(record, rule.begin(record, length)),
     savedChange: (record, { next }) => note(record, next),
-    forget: (pipelineName, runId) => void chains.delete(keyOf(pipelineName, runId)),
+    forget: (run) => void chains.delete(keyOf(run)),
   };
 }
 
-function keyOf(pipelineName: string, runId: string): string {
-  return `${pipelineName.length} ${pipelineName}${runId}`;
+/** Makes keys of runs. The one that was asked for last is asked for again when it was saved. */
+function makeKeys(): (run: RunName) => string {
+  let last = { pipelineName: "", runId: "", key: "0 " };
+  return ({ pipelineName, runId }) => {
+    if (last.runId !== runId || last.pipelineName !== pipelineName) {
+      last = { pipelineName, runId, key: `${pipelineName.length} ${pipelineName}${runId}` };
+    }
+    return last.key;
+  };
 }

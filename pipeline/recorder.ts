@@ -24,7 +24,6 @@ export type Checkpoint =
   & Pick<
     CheckpointRecord,
     | "nodeId"
-    | "completedNodes"
     | "status"
     | "tasks"
     | "pendingEdges"
@@ -37,6 +36,10 @@ export type Checkpoint =
   >
   & {
     readonly state: object;
+    /** The node of every visit that finished: the list may grow later, and does not change otherwise. */
+    readonly finished: readonly string[];
+    /** How many did. */
+    readonly finishedCount: number;
     /** Whether the worker lets go of the run with it. */
     readonly isReleased?: boolean;
   };
@@ -111,6 +114,7 @@ export function makeRecorder<State>(options: RecorderOptions<State>): Recorder {
   const version = pipelineVersion === 1 ? undefined : pipelineVersion;
   let last = base?.stored ?? base?.record;
   let [stored, seen] = [0, 0];
+  let told = last?.completedNodes.length ?? 0;
   // What a record of the Python framework holds is no encoded form: encode the state anew.
   let encoded: EncodedState = base === undefined || base.record.version === 0
     ? NO_STATE
@@ -122,13 +126,15 @@ export function makeRecorder<State>(options: RecorderOptions<State>): Recorder {
   const write = async (checkpoint: Checkpoint, state: JsonObject) => {
     const sequence = last === undefined ? 0 : last.sequence + 1;
     const record = makeRecord(common, sequence, checkpoint, state);
+    const { finished, finishedCount } = checkpoint;
+    const added = finished.slice(told, finishedCount);
     const started = onEvent && performance.now();
     try {
-      await patient(checkpointer.save(record, last && changeSince(last, record, base)));
+      await patient(checkpointer.save(record, last && changeSince(last, record, added, base)));
     } catch (cause) {
       throw saveError(run, record, last, cause);
     }
-    last = record;
+    [last, told] = [record, finishedCount];
     stored++;
     if (started !== undefined) emit(onEvent, savedEvent(record, performance.now() - started));
     if (options.history === "latest") await forgetPast(options, record);
@@ -187,8 +193,9 @@ function makeRecord(
   checkpoint: Checkpoint,
   state: JsonObject,
 ): CheckpointRecord {
-  const { nodeId, completedNodes, status, tasks, pendingEdges, steps, failures } = checkpoint;
-  return {
+  const { nodeId, finished, finishedCount, status, tasks, pendingEdges, steps } = checkpoint;
+  const isLong = finishedCount > COPIED_AT_ONCE;
+  const record = {
     version: RECORD_VERSION,
     pipelineName,
     pipelineVersion,
@@ -196,14 +203,14 @@ function makeRecord(
     sequence,
     nodeId,
     state,
-    completedNodes,
+    completedNodes: isLong ? NO_NODES : finished.slice(0, finishedCount),
     status,
     paused: status === "paused",
     pauseReason: pendingEdges.find(({ pause }) => pause !== undefined)?.pause?.reason,
     tasks,
     pendingEdges,
     steps,
-    failures,
+    failures: checkpoint.failures,
     attempts: checkpoint.attempts,
     resume: checkpoint.resume,
     forkedFrom: checkpoint.forkedFrom,
@@ -212,16 +219,28 @@ function makeRecord(
     leaseMs: checkpoint.isReleased ? 0 : leaseMs,
     recoveries: checkpoint.recoveries,
   };
+  return isLong ? withNodes(record, () => finished.slice(0, finishedCount)) : record;
+}
+
+/** So many finished visits are copied at once: to put it off would take as long. */
+const COPIED_AT_ONCE = 256;
+const NO_NODES: readonly string[] = [];
+
+/** A record whose finished visits are listed when somebody looks: a store that keeps changes does not. */
+function withNodes(record: CheckpointRecord, list: () => readonly string[]): CheckpointRecord {
+  let nodes: readonly string[] | undefined;
+  const get = () => nodes ??= list();
+  return Object.defineProperty(record, "completedNodes", { get, enumerable: true });
 }
 
 /** The time in ISO 8601; several saves of one millisecond share the text. */
 function timeNow(): string {
   const ms = Date.now();
-  if (ms !== told.ms) told = { ms, text: new Date(ms).toISOString() };
-  return told.text;
+  if (ms !== shown.ms) shown = { ms, text: new Date(ms).toISOString() };
+  return shown.text;
 }
 
-let told = { ms: NaN, text: "" };
+let shown = { ms: NaN, text: "" };
 
 function saveError(
   run: RunName,
@@ -236,9 +255,10 @@ function saveError(
 function changeSince(
   last: CheckpointRecord,
   record: CheckpointRecord,
+  added: readonly string[],
   base: RecorderBase | undefined,
 ): CheckpointChange {
-  const change = changeBetween(last, record);
+  const change = changeBetween(last, record, added);
   const isRenamed = last === base?.stored &&
     last.completedNodes !== base.record.completedNodes;
   if (!isRenamed) return change;

@@ -42,7 +42,7 @@ export interface Run<State extends object> {
   readonly concurrency: number;
   /** The state, all finished steps folded in; deeply frozen. */
   state: State;
-  /** The node of every finished visit. */
+  /** The node of every finished visit. Only what no checkpoint was made of is taken back. */
   readonly completedNodes: string[];
   /** How often each node was visited. */
   readonly visits: Map<string, number>;
@@ -186,7 +186,8 @@ export function saveRun<State extends object>(
     nodeId,
     status,
     state: run.state,
-    completedNodes: run.completedNodes.slice(),
+    finished: run.completedNodes,
+    finishedCount: run.completedNodes.length,
     tasks: listTasks(run.step.stored),
     pendingEdges: run.pendingEdges,
     steps: run.steps,

@@ -62,8 +62,11 @@ export type StoredTask =
 
 /** What is before a change, as far as the change refers to it. */
 export interface ChainContext {
-  /** `savedAt` of the whole record that the chain begins with; left out, a change tells its own. */
-  readonly savedAt?: string;
+  /**
+   * When the whole record was saved that the chain begins with, in milliseconds since 1970; left out, a
+   * change tells its own time.
+   */
+  readonly savedMs?: number;
   /** `steps` of the record that is changed. */
   readonly steps: number;
   /** Whether a chain that might have changes that stand for several has none any more. Default `false`. */
@@ -80,9 +83,9 @@ export function toStoredChange(
   const finished = "all" in change.tasks ? [] : change.tasks.finished;
   const tasks = "all" in change.tasks ? change.tasks.all.map(toStoredTask) : undefined;
   const usual = usuallyCompleted({ node_id: record.nodeId, tasks });
-  const afterMs = before.savedAt === undefined
+  const afterMs = before.savedMs === undefined
     ? undefined
-    : millisecondsBetween(before.savedAt, record.savedAt);
+    : millisecondsAfter(before.savedMs, record.savedAt);
   return {
     sequence,
     since: unless(change.since === sequence - 1, change.since),
@@ -164,10 +167,11 @@ export function writerMark(writer: string): string {
   return writer.slice(0, 8);
 }
 
-/** Milliseconds between two times; `undefined` where they do not lead from one to the other. */
-function millisecondsBetween(time: string, later: string): number | undefined {
-  const ms = Date.parse(later) - Date.parse(time);
-  return !Number.isNaN(ms) && timeAfter(time, ms) === later ? ms : undefined;
+/** Milliseconds to a time; `undefined` where they would not lead to its very text. */
+function millisecondsAfter(savedMs: number, time: string): number | undefined {
+  const ms = Date.parse(time);
+  const leads = !Number.isNaN(ms - savedMs) && new Date(ms).toISOString() === time;
+  return leads ? ms - savedMs : undefined;
 }
 
 function timeAfter(time: string, ms: number): string {

@@ -34,7 +34,7 @@ function save(
 
 /** A change as a store gives it back. */
 function stored(record: CheckpointRecord, previous: CheckpointRecord, base = previous) {
-  const before = { savedAt: base.savedAt, steps: previous.steps };
+  const before = { savedMs: Date.parse(base.savedAt), steps: previous.steps };
   const text = JSON.stringify(toStoredChange(record, changeBetween(previous, record), before));
   const change: unknown = JSON.parse(text);
   assert(isStoredChange(change), JSON.stringify(change));
@@ -78,9 +78,9 @@ Deno.test("only the same writer's next save, handed along with its change, is st
   assertEquals(chains.plan({ ...second, runId: "other" }, change), undefined);
   assertEquals(chains.plan(second, { ...change, since: 7 }), undefined);
   assertEquals(chains.plan({ ...second, sequence: 0 }, change), undefined);
-  chains.forget("pipeline", "other");
+  chains.forget({ pipelineName: "pipeline", runId: "other" });
   assert(chains.plan(second, change) !== undefined);
-  chains.forget("pipeline", "run");
+  chains.forget(LARGE);
   assertEquals(chains.plan(second, change), undefined);
 });
 

@@ -217,3 +217,32 @@ Deno.test("an input without a stored form is refused before anything is stored",
   assertEquals(error.path, "state.run");
   assertEquals(store.records, []);
 });
+
+for (const durability of ["sync", "async"] as const) {
+  Deno.test(`records of a long run hold what they did when they were saved, whenever they are read: ${durability}`, async () => {
+    const records: CheckpointRecord[] = [];
+    const store = watch((record) => {
+      records.push(record);
+    });
+    const pipeline = definePipeline({
+      name: "long",
+      state: unchecked<{ count: number }>(),
+      nodes: {
+        even: ({ count }) => ({ count: count + 1 }),
+        odd: ({ count }) => ({ count: count + 1 }),
+      },
+      start: "even",
+      edges: { even: "odd", odd: ({ count }) => count < 600 ? "even" : END },
+    }, { checkpointer: store, durability, recursionLimit: Infinity });
+    const result = await pipeline.invoke({ count: 0 });
+    assertEquals(result.completedNodes.length, 600);
+    assertEquals(records.length, 601);
+    for (const [sequence, record] of records.entries()) {
+      const expected = result.completedNodes.slice(0, sequence);
+      assertEquals(record.completedNodes, expected);
+      assertEquals({ ...record }.completedNodes, expected);
+      assertEquals(JSON.parse(JSON.stringify(record)).completedNodes, expected);
+      assertEquals(record.completedNodes, record.completedNodes);
+    }
+  });
+}

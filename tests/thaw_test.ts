@@ -33,7 +33,7 @@ Deno.test("JSON is made of a record, and of a change, without frozen lists", () 
     completedNodes: [],
     tasks: { finished: [] },
   };
-  const { set = {} } = toStoredChange(whole, change, { savedAt: whole.savedAt, steps: 0 });
+  const { set = {} } = toStoredChange(whole, change, { savedMs: 0, steps: 0 });
   assert(!Object.isFrozen(set.tags));
   assertEquals(set, LISTS);
 });
