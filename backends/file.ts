@@ -210,7 +210,7 @@ export class FileCheckpointer implements Checkpointer {
       if (status === undefined || summary.status === status) summaries.push(summary);
     }
     summaries.sort((one, other) => compare(other.savedAt, one.savedAt));
-    yield* summaries.slice(0, limit);
+    for (const summary of summaries.slice(0, limit)) yield summary;
     if (summaries.length < limit) newer.tell();
   }
 
