@@ -26,6 +26,9 @@ const TINY: Sizes = {
   resumes: 1,
 };
 
+/** What Postgres takes from the disk at a time. */
+const PAGE_BYTES = 8_192;
+
 async function figuresOf(open: OpenPeer) {
   await using database = await server.createDatabase();
   await using peer = await open(database.dsn);
@@ -83,8 +86,10 @@ Deno.test("the comparison measures everything of this package", async () => {
     "resumeMs",
   ]);
   for (const [name, figure] of Object.entries(figures)) assert(figure > 0, `${name} is ${figure}`);
-  // The field of 100,000 letters is stored once at least, by the first of the two steps.
-  assert((figures.carryingBytes ?? 0) >= 50_000, `${figures.carryingBytes} bytes a step`);
+  // The field of 100,000 letters is stored once at least, by the first of the two steps; the last page
+  // of what ran before may have had room for some of it.
+  const leastBytes = (100_000 - PAGE_BYTES) / 2;
+  assert((figures.carryingBytes ?? 0) >= leastBytes, `${figures.carryingBytes} bytes a step`);
 });
 
 Deno.test("the comparison leaves out what a peer has no such thing for", async () => {
