@@ -66,8 +66,14 @@ export function toldText(record: CheckpointRecord): string {
 
 /** A writer as scripts know it: as JSON, in which a lone surrogate differs from what stands for all. */
 export function writerText(writer: string): string {
-  return JSON.stringify(writer).replaceAll(" ", "\\u0020");
+  if (writer !== last.writer) {
+    last = { writer, text: JSON.stringify(writer).replaceAll(" ", "\\u0020") };
+  }
+  return last.text;
 }
+
+/** Every save of a run has the writer of the one before. */
+let last = { writer: "", text: '""' };
 
 /** What this process saved last of a run. */
 export interface Known {
