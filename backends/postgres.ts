@@ -4,7 +4,6 @@
  * @module
  */
 
-import { makeChains } from "../pipeline/known_chains.ts";
 import type { CheckpointChange, CheckpointRecord } from "../pipeline/checkpoint_record.ts";
 import {
   CheckpointConflictError,
@@ -17,6 +16,7 @@ import type { StoredChange } from "../pipeline/stored_change.ts";
 import { makeNewerRuns } from "../pipeline/newer_runs.ts";
 import { refuseBelow, requireOne } from "./options.ts";
 import { batching } from "./postgres_batch.ts";
+import { makeChains } from "./postgres_chains.ts";
 import {
   type DenoClient,
   type DenoPool,

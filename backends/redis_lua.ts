@@ -18,8 +18,8 @@ import { makeScript } from "./redis_script.ts";
  * Keys: index, checkpoint, runs, and where they differ from ours, the runs of the Python framework.
  * Arguments: sequence, writer, status, time to live in milliseconds or `""`, text, the writer of the
  * checkpoint that is changed or `""` for none, summary or `""`, `"anew"` where the run is known to be
- * new or `""`, the run's raw id, and what else a list tells or `""`. Answers `saved`, `conflict`, or `unknown` where an older store has
- * to be searched first.
+ * new or `""`, the run's raw id, and what else a list tells or `""`. Answers `saved`, `conflict`, or
+ * `unknown` where an older store has to be searched first.
  *
  * What is changed may be gone when the server restarted and forgot some or all of what it was told:
  * then the run goes on. Not so where it was deleted, or begun anew by somebody else since.

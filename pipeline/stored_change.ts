@@ -120,6 +120,7 @@ export function isStoredChange(value: unknown): value is StoredChange {
   return isObject(value) && !("state" in value) &&
     Number.isSafeInteger(value.sequence) && typeof value.writer === "string" &&
     typeof value.node_id === "string" &&
+    (value.since === undefined || Number.isSafeInteger(value.since)) &&
     (value.steps === undefined || typeof value.steps === "number") &&
     isAbsentOr(isObject, value.set) && isAbsentOr(isListOfText, value.removed) &&
     isAbsentOr(isObjectOfLists, value.appended) &&

@@ -23,7 +23,6 @@ const PROTOCOL = [
   "pipeline/record.ts",
   "pipeline/chain.ts",
   "pipeline/cover.ts",
-  "pipeline/known_chains.ts",
   "pipeline/stored_change.ts",
   "pipeline/stored_chain.ts",
   "pipeline/newer_runs.ts",

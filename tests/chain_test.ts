@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import type { CheckpointRecord } from "../mod.ts";
-import { makeChains } from "../pipeline/known_chains.ts";
+import { makeChains } from "../backends/postgres_chains.ts";
 import { changeBetween } from "../pipeline/change.ts";
 import { recordToText } from "../pipeline/record.ts";
 import { foldHistory, foldLatest } from "../pipeline/stored_chain.ts";
@@ -195,6 +195,7 @@ Deno.test("what is no change of ours is not taken for one", () => {
     { ...change, state: {} },
     { ...change, sequence: "1" },
     { ...change, sequence: 1.5 },
+    { ...change, since: "0" },
     { ...change, writer: 1 },
     { ...change, node_id: undefined },
     { ...change, steps: null },

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { CheckpointRecord } from "../mod.ts";
-import { makeChains } from "../pipeline/known_chains.ts";
+import { makeChains } from "../backends/postgres_chains.ts";
 import { changeBetween } from "../pipeline/change.ts";
 import { leadingTo } from "../pipeline/cover.ts";
 import { foldHistory, foldLatest } from "../pipeline/stored_chain.ts";

@@ -1,11 +1,16 @@
 /**
- * What one instance of a store knows of the chains that it saved, by run.
+ * What one instance knows of the chains that it saved, by run.
  *
  * @module
  */
 
-import { type Chain, type ChainOptions, makeChainRule, type PlannedChange } from "./chain.ts";
-import type { CheckpointChange, CheckpointRecord } from "./checkpoint_record.ts";
+import {
+  type Chain,
+  type ChainOptions,
+  makeChainRule,
+  type PlannedChange,
+} from "../pipeline/chain.ts";
+import type { CheckpointChange, CheckpointRecord } from "../pipeline/checkpoint_record.ts";
 
 /** Runs of which an instance knows the chain; of others the next save is whole. */
 const RUNS_KNOWN = 10_000;
