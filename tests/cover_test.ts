@@ -54,7 +54,9 @@ function logged(last: CheckpointRecord, text: string): CheckpointRecord {
 
 Deno.test("of a chain of 1,000 changes, one in sixteen and the last few lead to the latest", () => {
   const { records, changes, save } = makeKeeper(LARGE);
-  while (changes.length < 1_000) save(logged(records.at(-1) ?? LARGE, `item ${changes.length}`));
+  while (changes.length < 1_000) {
+    assert(save(logged(records.at(-1) ?? LARGE, `item ${changes.length}`)));
+  }
   const read = asked(LARGE, changes);
   assertEquals(read.length, Math.floor(1_000 / 16) + 1_000 % 16);
   assertRecord(foldLatest(LARGE, read, "a test"), records.at(-1) ?? LARGE);
