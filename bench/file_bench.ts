@@ -5,7 +5,7 @@ import { recordToText } from "../pipeline/record.ts";
 import { record } from "../tests/probe_record.ts";
 import { record as likeRecord } from "./bench_record.ts";
 import { cycle } from "./cycle.ts";
-import { benchRatio, benchTime } from "./measure.ts";
+import { benchRatio, benchTime, OPTIMIZED_AFTER } from "./measure.ts";
 
 const STEPS = 100;
 const TEXT = "x".repeat(300);
@@ -43,6 +43,7 @@ benchRatio({
   name: "a checkpointed step on files",
   unit: "step",
   units: STEPS + 1,
+  warmUpUnits: OPTIMIZED_AFTER,
   mostTimes: 1.2,
   async setUp() {
     folder = await makeFolder(root);
