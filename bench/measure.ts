@@ -83,23 +83,25 @@ export function benchRate({ least, ...limit }: RateLimit): void {
  * Registers a benchmark with a limit in times its floor. Where it has a warm-up of its own, it also
  * tells what was found before that, which has no limit.
  */
-export function benchRatio({ floor, mostTimes, awake = false, ...limit }: RatioLimit): void {
-  const { name, unit, work, warmUpUnits } = limit;
-  let atFirst: string | undefined;
+export function benchRatio(
+  { floor, mostTimes, awake = false, warmUpUnits, ...limit }: RatioLimit,
+): void {
+  const { name, unit, work } = limit;
   const compare = async (warmUpUnits?: number) => {
     const [floors = [], times = []] = await inTurns([floor, work], { ...limit, warmUpUnits });
     // Round by round: what disturbs the machine for a while then disturbs both.
     const ratio = median(times.map((time, round) => time / (floors[round] ?? NaN)));
     return { floors, times, ratio };
   };
+  let isWarm = warmUpUnits === undefined;
+  let atFirst = "";
   Deno.bench(name, ONCE, async () => {
     using _awake = awake ? keepAwake() : undefined;
-    if (warmUpUnits !== undefined) {
-      atFirst ??= `; ${(await compare()).ratio.toFixed(2)} x before the warm-up`;
-    }
-    const { floors, times, ratio } = await compare(warmUpUnits);
+    if (!isWarm) atFirst = `; ${(await compare()).ratio.toFixed(2)} x before the warm-up`;
+    const { floors, times, ratio } = await compare(isWarm ? undefined : warmUpUnits);
+    isWarm = true;
     const said = `${ratio.toFixed(2)} x the floor, at most ${mostTimes} x ` +
-      `(${show(times)} a ${unit}, the floor ${show(floors)}${atFirst ?? ""})`;
+      `(${show(times)} a ${unit}, the floor ${show(floors)}${atFirst})`;
     judge(said, ratio <= mostTimes);
   });
 }
