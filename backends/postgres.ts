@@ -28,23 +28,18 @@ import {
   type RunSql,
 } from "./postgres_client.ts";
 import { isPassing, PostgresError } from "./postgres_error.ts";
-import { loadLatest } from "./postgres_load.ts";
+import { loadLatest, type LoadQueries } from "./postgres_load.ts";
 import { keyOf } from "./postgres_names.ts";
 import type { PostgresCheckpointerOptions } from "./postgres_options.ts";
 import { patientRuns, type RunFor } from "./postgres_patience.ts";
 import { makePool, type Pool } from "./postgres_pool.ts";
-import { preparedSaves } from "./postgres_prepared.ts";
+import { FIND_LATEST, plain, prepared, SAVE_ROW } from "./postgres_prepared.ts";
 import { sequenceOf, summaryOf, takeHistory } from "./postgres_records.ts";
 import { changeDetails, type StoredRow, toChangeRow, toRow } from "./postgres_row.ts";
-import {
-  KEY_TAKEN,
-  NULL_REFUSED,
-  saveAgainSql,
-  saveManySql,
-  saveSql,
-} from "./postgres_save_sql.ts";
+import { KEY_TAKEN, NULL_REFUSED, saveAgainSql, saveManySql } from "./postgres_save_sql.ts";
 import { checkTableName, postgresSchema } from "./postgres_schema.ts";
 import {
+  chainSql,
   deleteAllSql,
   deleteSql,
   historySql,
@@ -112,6 +107,7 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
   readonly #tableName: string;
   readonly #chains = makeChains(CHAINS);
   readonly #saveRow: (row: StoredRow) => Promise<void>;
+  readonly #loads: LoadQueries;
   #isDisposed = false;
 
   /**
@@ -132,11 +128,17 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
     this.#pool = url === undefined ? undefined : makePool(parseUrl(url), poolSize, timeoutMs);
     const run = this.#pool?.run ?? runnerWithin(timeoutMs, client);
     this.#run = patientRuns({ run, tableName, retryForMs });
+    const ask = prepare ? prepared : plain;
     const save = (sql: string) => this.#query(SAVE, sql);
-    const one = prepare
-      ? preparedSaves(save, tableName)
-      : async (row: StoredRow) => void await save(saveSql(tableName, row));
-    this.#saveRow = batching(poolSize, { one, many: this.#saveMany });
+    this.#saveRow = batching(poolSize, {
+      one: ask(save, tableName, SAVE_ROW),
+      many: this.#saveMany,
+    });
+    const load = (sql: string) => this.#query("load a run", sql);
+    this.#loads = {
+      latest: ask(load, tableName, FIND_LATEST),
+      chain: (key, span) => load(chainSql(tableName, key, span)),
+    };
   }
 
   /**
@@ -193,8 +195,7 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
 
   /** Yields the checkpoint with the highest sequence. */
   async loadLatest(pipelineName: string, runId: string): Promise<LoadedRecord | undefined> {
-    const key = await runKey(pipelineName, runId);
-    return await loadLatest((sql) => this.#query("load a run", sql), this.#tableName, key);
+    return await loadLatest(this.#loads, await runKey(pipelineName, runId));
   }
 
   /** Yields the runs of one pipeline, the one saved last first. */

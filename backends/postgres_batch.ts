@@ -19,7 +19,7 @@ const MOST_LENGTH = 1_000_000;
 /** How rows are saved. */
 export interface RowSaver {
   /** Saves one row, or throws why it cannot be saved. */
-  one(row: StoredRow): Promise<void>;
+  one(row: StoredRow): Promise<unknown>;
   /**
    * Saves what it can of rows of different runs; the others are left to `one`. What it throws is
    * the end of all of them.
@@ -72,7 +72,8 @@ export function batching(lanes: number, saver: RowSaver): (row: StoredRow) => Pr
 
   const settle = async ({ row, done }: Waiting) => {
     try {
-      done.resolve(await saver.one(row));
+      await saver.one(row);
+      done.resolve();
     } catch (error) {
       done.reject(error);
     }

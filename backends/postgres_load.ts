@@ -5,9 +5,17 @@
  */
 
 import type { LoadedRecord } from "../pipeline/checkpointer.ts";
-import type { RunSql } from "./postgres_client.ts";
-import { foldedLatest, type Latest, latestOf } from "./postgres_records.ts";
-import { chainSql, latestSql, type RunKey } from "./postgres_sql.ts";
+import type { Row } from "./postgres_client.ts";
+import { foldedLatest, latestOf } from "./postgres_records.ts";
+import type { RunKey, Span } from "./postgres_sql.ts";
+
+/** What is asked to load a run. */
+export interface LoadQueries {
+  /** Asks what `latestSql` does. */
+  latest(key: RunKey): Promise<readonly Row[]>;
+  /** Asks what `chainSql` does. */
+  chain(key: RunKey, span: Span): Promise<readonly Row[]>;
+}
 
 /**
  * Loads the latest checkpoint in one statement, or in two where it is a change: what it changes may
@@ -17,32 +25,23 @@ import { chainSql, latestSql, type RunKey } from "./postgres_sql.ts";
  * @throws {RecordVersionError} If a newer version of this package wrote it.
  */
 export async function loadLatest(
-  query: RunSql,
-  tableName: string,
+  queries: LoadQueries,
   key: RunKey,
 ): Promise<LoadedRecord | undefined> {
   let before: string | undefined;
   for (;;) {
-    const latest = await latestIn(query, tableName, key);
-    if (latest === undefined) return undefined;
+    const [row] = await queries.latest(key);
+    if (row === undefined) return undefined;
+    const latest = latestOf(row);
     if ("record" in latest) return latest.record;
     const { change, span, idleMs } = latest;
-    const record = foldedLatest(await query(chainSql(tableName, key, span)), change);
+    const record = foldedLatest(await queries.chain(key, span), change);
     if (record !== undefined) return { ...record, idleMs };
     // A run that was deleted and begun anew may come to the same sequence, by another writer.
     const seen = `${change.sequence} ${span.writer}`;
     if (seen === before) throw lostChain(key, change.sequence);
     before = seen;
   }
-}
-
-async function latestIn(
-  query: RunSql,
-  tableName: string,
-  key: RunKey,
-): Promise<Latest | undefined> {
-  const [row] = await query(latestSql(tableName, key));
-  return row && latestOf(row);
 }
 
 function lostChain({ run, pipeline }: RunKey, sequence: number): TypeError {

@@ -22,9 +22,9 @@ export type PostgresCheckpointerOptions =
      */
     readonly timeoutMs?: number;
     /**
-     * Whether the server's sessions keep the statement that saves, planned (`PREPARE`). Default
-     * `true`. Turn it off for poolers that then keep a session for one client, as Amazon RDS Proxy
-     * does; PgBouncer does not.
+     * Whether the server's sessions keep the statements that save and load, planned (`PREPARE`).
+     * Default `true`. Turn it off for poolers that then keep a session for one client, as Amazon
+     * RDS Proxy does; PgBouncer does not.
      */
     readonly prepare?: boolean;
   }

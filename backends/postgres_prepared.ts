@@ -1,22 +1,55 @@
 /**
- * Saving through a statement that the server has planned before: to plan what a save asks takes it as
- * long as to do it. It is SQL's own `PREPARE` and `EXECUTE`, text as all else is, so that any driver
- * will do.
+ * Asking through a statement that the server has planned before: to plan what a save or a load asks
+ * takes it as long as to do it. It is SQL's own `PREPARE` and `EXECUTE`, text as all else is, so that
+ * any driver will do.
  *
- * A session that did not prepare the statement refuses to execute it, and nothing happens: the save is
+ * A session that did not prepare the statement refuses to execute it, and nothing happens: the call is
  * then made without, and the statement prepared for the next one. So it does not matter which session
  * of a pool is met, nor whether it forgot what it knew.
  *
  * @module
  */
 
-import type { RunSql } from "./postgres_client.ts";
+import type { Row, RunSql } from "./postgres_client.ts";
 import { isConnectionLost, PostgresError } from "./postgres_error.ts";
 import type { StoredRow, Upon } from "./postgres_row.ts";
 import { executeSql, prepareSql, saveSql } from "./postgres_save_sql.ts";
+import { executeLatestSql, latestSql, prepareLatestSql, type RunKey } from "./postgres_sql.ts";
+
+/** A statement that sessions may keep. */
+export interface Statement<Call, Usual extends Call> {
+  /** Begins its name; changes whenever the statement does, for sessions keep the old one. */
+  readonly name: string;
+  /** Whether it does for a call what is asked without it. */
+  readonly suits: (call: Call) => call is Usual;
+  /** Asks without it. */
+  readonly plainSql: (tableName: string, call: Call) => string;
+  /** Has a session keep it. */
+  readonly prepareSql: (name: string, tableName: string) => string;
+  /** Asks through it. */
+  readonly executeSql: (name: string, call: Usual) => string;
+}
+
+/** Saves one row; its errors are those of {@linkcode saveSql}. */
+export const SAVE_ROW: Statement<StoredRow, StoredRow & { readonly upon: Upon }> = {
+  name: "firefly_save_1",
+  suits: hasUsualUpon,
+  plainSql: saveSql,
+  prepareSql,
+  executeSql,
+};
+
+/** Finds the latest checkpoint of a run. */
+export const FIND_LATEST: Statement<RunKey, RunKey> = {
+  name: "firefly_load_1",
+  suits: (_key): _key is RunKey => true,
+  plainSql: latestSql,
+  prepareSql: prepareLatestSql,
+  executeSql: executeLatestSql,
+};
 
 /**
- * After so many saves the statement is prepared, and then twice anew under another name: what was
+ * After so many calls the statement is prepared, and then twice anew under another name: what was
  * planned for a table of a few rows may read all of them, however many there are later. A table of
  * 1,024 rows has more pages than a look into its index costs.
  */
@@ -31,21 +64,26 @@ const LONGEST_NAME = 40;
 /** SQLSTATE invalid_sql_statement_name. */
 const UNKNOWN_STATEMENT = "26000";
 
-/** Begins the statement's name; changes whenever the statement does, for sessions keep the old one. */
-const NAME = "firefly_save_1";
-
-/** Saves rows one by one, each as {@linkcode saveSql} does; its errors are those of that. */
-export function preparedSaves(
+/** Asks for calls one by one. */
+export type Ask = <Call, Usual extends Call>(
   run: RunSql,
   tableName: string,
-): (row: StoredRow) => Promise<void> {
-  let saves = 0;
+  statement: Statement<Call, Usual>,
+) => (call: Call) => Promise<readonly Row[]>;
+
+/** Asks without the statement. */
+export const plain: Ask = (run, tableName, { plainSql }) => (call) =>
+  run(plainSql(tableName, call));
+
+/** Asks through the statement where a session knows it, with the same errors. */
+export const prepared: Ask = (run, tableName, statement) => {
+  let calls = 0;
   let misses = 0;
   let known: string | undefined;
 
   const prepare = async (name: string) => {
     try {
-      await run(prepareSql(name, tableName));
+      await run(statement.prepareSql(name, tableName));
     } catch (error) {
       // The session may know it, from another instance under the same name; or whoever is in between
       // has none, as it will then say once more.
@@ -53,30 +91,32 @@ export function preparedSaves(
     }
     known = name;
   };
-  const execute = async (name: string, row: StoredRow & { readonly upon: Upon }) => {
+  const execute = async (name: string, sql: string) => {
     try {
       if (known !== name) await prepare(name);
-      await run(executeSql(name, row));
+      const rows = await run(sql);
       misses = 0;
-      return true;
+      return rows;
     } catch (error) {
       if (!(error instanceof PostgresError) || error.code !== UNKNOWN_STATEMENT) throw error;
       misses++;
       known = undefined;
-      return false;
+      return undefined;
     }
   };
 
-  return async (row) => {
-    const generation = PREPARED_AFTER.findLastIndex((least) => saves >= least);
-    saves++;
-    const isUsual = generation >= 0 && misses < MOST_MISSES && hasUsualUpon(row) &&
-      tableName.length <= LONGEST_NAME;
-    const name = `${NAME}_${generation}_${tableName}`;
-    if (isUsual && await execute(name, row)) return;
-    await run(saveSql(tableName, row));
+  return async (call) => {
+    const generation = PREPARED_AFTER.findLastIndex((least) => calls >= least);
+    calls++;
+    const isWorthIt = generation >= 0 && misses < MOST_MISSES && tableName.length <= LONGEST_NAME;
+    if (isWorthIt && statement.suits(call)) {
+      const name = `${statement.name}_${generation}_${tableName}`;
+      const rows = await execute(name, statement.executeSql(name, call));
+      if (rows !== undefined) return rows;
+    }
+    return await run(statement.plainSql(tableName, call));
   };
-}
+};
 
 /** Whether a row is saved upon the one right before it, as nearly all are. */
 function hasUsualUpon(row: StoredRow): row is StoredRow & { readonly upon: Upon } {

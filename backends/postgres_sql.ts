@@ -22,10 +22,25 @@ export interface RunKey {
  * {@linkcode chainSql} tells: to ask for all in one statement would cost every load the planning of a
  * second scan.
  */
-export function latestSql(tableName: string, key: RunKey): string {
+export function latestSql(tableName: string, { pipeline, run }: RunKey): string {
+  return selectLatest(tableName, quote(pipeline), quote(run));
+}
+
+/** Has a session keep what {@linkcode latestSql} asks, planned: planning takes longer than the rest. */
+export function prepareLatestSql(name: string, tableName: string): string {
+  return `PREPARE ${quoteName(name)} (text, text) AS ${selectLatest(tableName, "$1", "$2")}`;
+}
+
+/** Asks what {@linkcode prepareLatestSql} had a session keep. */
+export function executeLatestSql(name: string, { pipeline, run }: RunKey): string {
+  return `EXECUTE ${quoteName(name)} (${quote(pipeline)}, ${quote(run)})`;
+}
+
+function selectLatest(tableName: string, pipeline: string, run: string): string {
   return `SELECT ${RECORD} AS record, base_sequence::text AS base, ` +
     `extract(epoch FROM now() - GREATEST(created_at, touched_at))::text AS idle ` +
-    `FROM ${quoteName(tableName)} stored WHERE ${isRun(key)} ORDER BY sequence DESC LIMIT 1`;
+    `FROM ${quoteName(tableName)} stored WHERE pipeline_name = ${pipeline} AND run_id = ${run} ` +
+    `ORDER BY sequence DESC LIMIT 1`;
 }
 
 /** A part of a run's history that one writer saved. */

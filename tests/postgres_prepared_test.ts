@@ -6,6 +6,7 @@ import { CheckpointConflictError, type Checkpointer, type CheckpointRecord } fro
 import { changeBetween } from "../pipeline/change.ts";
 import { DRIVERS, NODE_POOL, OWN_OR_NODE_POOL } from "./postgres_probes.ts";
 import { record } from "./probe_record.ts";
+import { assertRecord } from "./suite/checks.ts";
 import type { Database } from "./servers/database.ts";
 import { startPgBouncer } from "./servers/pgbouncer.ts";
 import { startPostgres } from "./servers/postgres.ts";
@@ -80,8 +81,53 @@ Deno.test("without `prepare` no session keeps anything", async () => {
   await using database = await makeDatabase();
   await using connection = await connect(database);
   const { client } = connection;
-  await saveSome(new PostgresCheckpointer({ client, prepare: false }), 20);
+  const checkpointer = new PostgresCheckpointer({ client, prepare: false });
+  await saveSome(checkpointer, 20);
+  for (let loads = 0; loads < 20; loads++) await checkpointer.loadLatest("factory", "r1");
   assertEquals(await statementsIn(database), { prepared: 0, executed: 0, inserted: 20 });
+});
+
+Deno.test("a session that forgot how to load is told it again, and every load tells what is stored", async () => {
+  await using database = await makeDatabase();
+  await using connection = await connect(database);
+  await using other = await connect(database);
+  const loading = new PostgresCheckpointer({ client: connection.client });
+  const saving = new PostgresCheckpointer({ client: other.client, prepare: false });
+  let last = await saveSome(saving, 1);
+  for (let loads = 0; loads < 40; loads++) {
+    // Each time after two that went well: what always forgets would be done without.
+    if (loads % 3 === 2) await connection.client.query("DEALLOCATE ALL");
+    last = await saveNext(saving, last, { state: { loads, text: "x".repeat(50 * loads) } });
+    assertRecord(await loading.loadLatest("factory", "r1"), last);
+    assertEquals(await loading.loadLatest("factory", "none"), undefined);
+  }
+  const { prepared, executed } = await statementsIn(database);
+  assert(prepared > 10 && executed > 50, `prepared ${prepared} times, executed ${executed} times`);
+});
+
+Deno.test("a load that was planned for a table of a few rows finds a large one's through its index", async () => {
+  await using database = await makeDatabase();
+  await using connection = await connect(database);
+  const { client } = connection;
+  const checkpointer = new PostgresCheckpointer({ client });
+  await checkpointer.save(record(0));
+  await client.query("VACUUM ANALYZE firefly_checkpoints");
+  const loadSome = async (count: number) => {
+    for (let loads = 0; loads < count; loads++) await checkpointer.loadLatest("factory", "r1");
+  };
+  await loadSome(120);
+  await client.query(`INSERT INTO firefly_checkpoints (pipeline_name, run_id, sequence, node_id,
+    state, completed_nodes) SELECT 'factory', 'r' || run, 0, 'n', '{}', '[]'
+    FROM generate_series(2, 5000) run`);
+  await loadSome(20);
+  const { rows: [row] } = await client.query(
+    "SELECT name, generic_plans::int AS plans FROM pg_prepared_statements ORDER BY name DESC LIMIT 1",
+  );
+  assertEquals(row.name, "firefly_load_1_1_firefly_checkpoints");
+  assert(row.plans > 0, `${row.name} has no plan of its own`);
+  const { rows } = await client.query(`EXPLAIN EXECUTE "${row.name}" ('factory', 'r1')`);
+  const plan = rows.map((line: Record<string, string>) => line["QUERY PLAN"]).join("\n");
+  assert(plan.includes("Index Scan") && !plan.includes("Seq Scan"), plan);
 });
 
 Deno.test("a session that forgot the statement is told it again, and no save is lost or doubled", async () => {
@@ -191,5 +237,12 @@ Deno.test("runs go on behind PgBouncer, whose sessions each learn the statement 
   for (const runId of runIds) {
     const history = await Array.fromAsync(probe.checkpointer.history("factory", runId));
     assertEquals(history.length, 60);
+  }
+  for (let times = 0; times < 5; times++) {
+    const loads = runIds.map((runId) => probe.checkpointer.loadLatest("factory", runId));
+    assertEquals(
+      (await Promise.all(loads)).map((latest) => latest?.sequence),
+      runIds.map(() => 59),
+    );
   }
 });
