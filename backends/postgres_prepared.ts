@@ -13,7 +13,7 @@
 import type { Row, RunSql } from "./postgres_client.ts";
 import { isConnectionLost, PostgresError } from "./postgres_error.ts";
 import type { StoredRow, Upon } from "./postgres_row.ts";
-import { executeSql, prepareSql, saveSql } from "./postgres_save_sql.ts";
+import { executeSaveSql, prepareSaveSql, saveSql } from "./postgres_save_sql.ts";
 import { executeLatestSql, latestSql, prepareLatestSql, type RunKey } from "./postgres_sql.ts";
 
 /** A statement that sessions may keep. */
@@ -35,8 +35,8 @@ export const SAVE_ROW: Statement<StoredRow, StoredRow & { readonly upon: Upon }>
   name: "firefly_save_1",
   suits: hasUsualUpon,
   plainSql: saveSql,
-  prepareSql,
-  executeSql,
+  prepareSql: prepareSaveSql,
+  executeSql: executeSaveSql,
 };
 
 /** Finds the latest checkpoint of a run. */

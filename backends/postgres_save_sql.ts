@@ -59,7 +59,7 @@ function literalsOf(row: StoredRow, sequence: number | string): readonly unknown
  * Has a session keep, under a name, what {@linkcode saveSql} does with a checkpoint that is saved upon
  * the one right before it.
  */
-export function prepareSql(name: string, tableName: string): string {
+export function prepareSaveSql(name: string, tableName: string): string {
   const table = quoteName(tableName);
   const parameters = [...WRITTEN, "upon_sequence", "upon_writer"];
   const types = [...WRITTEN.map((column) => COLUMNS.get(column)), "integer", "text"];
@@ -74,8 +74,8 @@ export function prepareSql(name: string, tableName: string): string {
     `INSERT INTO ${table} (${WRITTEN.join(", ")}) VALUES (${values.join(", ")})`;
 }
 
-/** Does what {@linkcode prepareSql} had a session keep. */
-export function executeSql(name: string, row: StoredRow & { readonly upon: Upon }): string {
+/** Does what {@linkcode prepareSaveSql} had a session keep. */
+export function executeSaveSql(name: string, row: StoredRow & { readonly upon: Upon }): string {
   const { sequence, upon } = row;
   const given = [...literalsOf(row, sequence), upon.sequence, quote(upon.writer)];
   return `EXECUTE ${quoteName(name)} (${given.join(", ")})`;
