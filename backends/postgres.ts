@@ -29,14 +29,21 @@ import {
 } from "./postgres_client.ts";
 import { isPassing, PostgresError } from "./postgres_error.ts";
 import { loadLatest, type LoadQueries } from "./postgres_load.ts";
+import { FIND_LATEST } from "./postgres_latest_sql.ts";
 import { keyOf } from "./postgres_names.ts";
 import type { PostgresCheckpointerOptions } from "./postgres_options.ts";
 import { patientRuns, type RunFor } from "./postgres_patience.ts";
 import { makePool, type Pool } from "./postgres_pool.ts";
-import { FIND_LATEST, plain, prepared, SAVE_ROW } from "./postgres_prepared.ts";
+import { plain, prepared } from "./postgres_prepared.ts";
 import { sequenceOf, summaryOf, takeHistory } from "./postgres_records.ts";
 import { changeDetails, type StoredRow, toChangeRow, toRow } from "./postgres_row.ts";
-import { KEY_TAKEN, NULL_REFUSED, saveAgainSql, saveManySql } from "./postgres_save_sql.ts";
+import {
+  KEY_TAKEN,
+  NULL_REFUSED,
+  SAVE_ROW,
+  saveAgainSql,
+  saveManySql,
+} from "./postgres_save_sql.ts";
 import { checkTableName, postgresSchema } from "./postgres_schema.ts";
 import {
   chainSql,
@@ -88,7 +95,7 @@ const SAVE = "save a checkpoint";
  * Keeps runs in a table, which is made on first use. Every save is one round trip and one commit,
  * every load one round trip, and another one where the latest checkpoint is a change: statements
  * without parameters, none of which needs the session of another, so that they also work behind a
- * pooler in transaction mode.
+ * pooler in transaction mode. To have a session keep one of them, planned, takes one more.
  *
  * With a URL it needs `@db/postgres` (`deno add jsr:@db/postgres`), `--allow-net=HOST:PORT`, and
  * `--allow-env` where parts of the URL are left to `PG*`. A client may be of `@db/postgres`,

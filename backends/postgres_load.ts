@@ -11,7 +11,7 @@ import type { RunKey, Span } from "./postgres_sql.ts";
 
 /** What is asked to load a run. */
 export interface LoadQueries {
-  /** Asks what `latestSql` does. */
+  /** Asks what `FIND_LATEST` does. */
   latest(key: RunKey): Promise<readonly Row[]>;
   /** Asks what `chainSql` does. */
   chain(key: RunKey, span: Span): Promise<readonly Row[]>;

@@ -12,41 +12,18 @@
 
 import type { Row, RunSql } from "./postgres_client.ts";
 import { isConnectionLost, PostgresError } from "./postgres_error.ts";
-import type { StoredRow, Upon } from "./postgres_row.ts";
-import { executeSaveSql, prepareSaveSql, saveSql } from "./postgres_save_sql.ts";
-import { executeLatestSql, latestSql, prepareLatestSql, type RunKey } from "./postgres_sql.ts";
 
 /** A statement that sessions may keep. */
-export interface Statement<Call, Usual extends Call> {
+export interface Statement<Call> {
   /** Begins its name; changes whenever the statement does, for sessions keep the old one. */
   readonly name: string;
-  /** Whether it does for a call what is asked without it. */
-  readonly suits: (call: Call) => call is Usual;
   /** Asks without it. */
   readonly plainSql: (tableName: string, call: Call) => string;
   /** Has a session keep it. */
   readonly prepareSql: (name: string, tableName: string) => string;
-  /** Asks through it. */
-  readonly executeSql: (name: string, call: Usual) => string;
+  /** Asks through it; `undefined` where it is not for such a call. */
+  readonly executeSql: (name: string, call: Call) => string | undefined;
 }
-
-/** Saves one row; its errors are those of {@linkcode saveSql}. */
-export const SAVE_ROW: Statement<StoredRow, StoredRow & { readonly upon: Upon }> = {
-  name: "firefly_save_1",
-  suits: hasUsualUpon,
-  plainSql: saveSql,
-  prepareSql: prepareSaveSql,
-  executeSql: executeSaveSql,
-};
-
-/** Finds the latest checkpoint of a run. */
-export const FIND_LATEST: Statement<RunKey, RunKey> = {
-  name: "firefly_load_1",
-  suits: (_key): _key is RunKey => true,
-  plainSql: latestSql,
-  prepareSql: prepareLatestSql,
-  executeSql: executeLatestSql,
-};
 
 /**
  * After so many calls the statement is prepared, and then twice anew under another name: what was
@@ -65,10 +42,10 @@ const LONGEST_NAME = 40;
 const UNKNOWN_STATEMENT = "26000";
 
 /** Asks for calls one by one. */
-export type Ask = <Call, Usual extends Call>(
+export type Ask = <Call>(
   run: RunSql,
   tableName: string,
-  statement: Statement<Call, Usual>,
+  statement: Statement<Call>,
 ) => (call: Call) => Promise<readonly Row[]>;
 
 /** Asks without the statement. */
@@ -109,16 +86,9 @@ export const prepared: Ask = (run, tableName, statement) => {
     const generation = PREPARED_AFTER.findLastIndex((least) => calls >= least);
     calls++;
     const isWorthIt = generation >= 0 && misses < MOST_MISSES && tableName.length <= LONGEST_NAME;
-    if (isWorthIt && statement.suits(call)) {
-      const name = `${statement.name}_${generation}_${tableName}`;
-      const rows = await execute(name, statement.executeSql(name, call));
-      if (rows !== undefined) return rows;
-    }
-    return await run(statement.plainSql(tableName, call));
+    const name = `${statement.name}_${generation}_${tableName}`;
+    const sql = isWorthIt ? statement.executeSql(name, call) : undefined;
+    const rows = sql === undefined ? undefined : await execute(name, sql);
+    return rows ?? await run(statement.plainSql(tableName, call));
   };
 };
-
-/** Whether a row is saved upon the one right before it, as nearly all are. */
-function hasUsualUpon(row: StoredRow): row is StoredRow & { readonly upon: Upon } {
-  return row.upon?.sequence === row.sequence - 1;
-}

@@ -23,13 +23,13 @@ interface Columns {
 /** Where the writer stands in the list of a change. */
 const WRITER = 5;
 
-/** A row of `latestSql`: a whole checkpoint, or the last change of a chain. */
+/** A row of `FIND_LATEST`: a whole checkpoint, or the last change of a chain. */
 export type Latest =
   | { readonly record: LoadedRecord }
   | { readonly change: StoredChange; readonly span: Span; readonly idleMs: number | undefined };
 
 /**
- * Reads a row of `latestSql`.
+ * Reads a row of `FIND_LATEST`.
  *
  * @throws {TypeError} If it is no such row.
  * @throws {RecordVersionError} If a newer version of this package wrote it.

@@ -4,8 +4,9 @@
  * @module
  */
 
+import type { Statement } from "./postgres_prepared.ts";
 import { quote, quoteOrNull } from "./postgres_quote.ts";
-import type { StoredRow, Upon } from "./postgres_row.ts";
+import type { StoredRow } from "./postgres_row.ts";
 import { COLUMNS, quoteName } from "./postgres_schema.ts";
 import { isRun, type RunKey } from "./postgres_sql.ts";
 
@@ -23,7 +24,7 @@ const WRITTEN = [...COLUMNS.keys()].filter((column) =>
  * What it is saved upon is locked, so that who deletes the run waits for the save, and the save for
  * who deletes: of a deleted run nothing comes back.
  */
-export function saveSql(tableName: string, row: StoredRow): string {
+function saveSql(tableName: string, row: StoredRow): string {
   const table = quoteName(tableName);
   const { sequence, upon } = row;
   const run = `FROM ${table} WHERE ${isRun(row)}`;
@@ -59,7 +60,7 @@ function literalsOf(row: StoredRow, sequence: number | string): readonly unknown
  * Has a session keep, under a name, what {@linkcode saveSql} does with a checkpoint that is saved upon
  * the one right before it.
  */
-export function prepareSaveSql(name: string, tableName: string): string {
+function prepareSql(name: string, tableName: string): string {
   const table = quoteName(tableName);
   const parameters = [...WRITTEN, "upon_sequence", "upon_writer"];
   const types = [...WRITTEN.map((column) => COLUMNS.get(column)), "integer", "text"];
@@ -74,12 +75,21 @@ export function prepareSaveSql(name: string, tableName: string): string {
     `INSERT INTO ${table} (${WRITTEN.join(", ")}) VALUES (${values.join(", ")})`;
 }
 
-/** Does what {@linkcode prepareSaveSql} had a session keep. */
-export function executeSaveSql(name: string, row: StoredRow & { readonly upon: Upon }): string {
+/** Does what {@linkcode prepareSql} had a session keep, for nearly all rows. */
+function executeSql(name: string, row: StoredRow): string | undefined {
   const { sequence, upon } = row;
+  if (upon?.sequence !== sequence - 1) return undefined;
   const given = [...literalsOf(row, sequence), upon.sequence, quote(upon.writer)];
   return `EXECUTE ${quoteName(name)} (${given.join(", ")})`;
 }
+
+/** Saves one row; its errors are those of {@linkcode saveSql}. */
+export const SAVE_ROW: Statement<StoredRow> = {
+  name: "firefly_save_1",
+  plainSql: saveSql,
+  prepareSql,
+  executeSql,
+};
 
 /** Where sequences have a gap, the primary key does not tell whether there is one in between. */
 function isLatestBelow(run: string, upon: number, sequence: number): string {

@@ -16,33 +16,6 @@ export interface RunKey {
   readonly run: string;
 }
 
-/**
- * The latest checkpoint of a run, for how many seconds nothing was heard of its worker, and where it
- * is a change, the sequence of the whole one that its chain begins with. What is between the two,
- * {@linkcode chainSql} tells: to ask for all in one statement would cost every load the planning of a
- * second scan.
- */
-export function latestSql(tableName: string, { pipeline, run }: RunKey): string {
-  return selectLatest(tableName, quote(pipeline), quote(run));
-}
-
-/** Has a session keep what {@linkcode latestSql} asks, planned: planning takes longer than the rest. */
-export function prepareLatestSql(name: string, tableName: string): string {
-  return `PREPARE ${quoteName(name)} (text, text) AS ${selectLatest(tableName, "$1", "$2")}`;
-}
-
-/** Asks what {@linkcode prepareLatestSql} had a session keep. */
-export function executeLatestSql(name: string, { pipeline, run }: RunKey): string {
-  return `EXECUTE ${quoteName(name)} (${quote(pipeline)}, ${quote(run)})`;
-}
-
-function selectLatest(tableName: string, pipeline: string, run: string): string {
-  return `SELECT ${RECORD} AS record, base_sequence::text AS base, ` +
-    `extract(epoch FROM now() - GREATEST(created_at, touched_at))::text AS idle ` +
-    `FROM ${quoteName(tableName)} stored WHERE pipeline_name = ${pipeline} AND run_id = ${run} ` +
-    `ORDER BY sequence DESC LIMIT 1`;
-}
-
 /** A part of a run's history that one writer saved. */
 export interface Span {
   /** Sequence of the first checkpoint. */
@@ -151,7 +124,7 @@ const STATUS = `COALESCE(latest.status, CASE WHEN latest.paused THEN 'paused' EL
  * A row as JSON text, for drivers differ in what they make of JSON and of times, and since it is less
  * work than a text of each column: a whole record as an object, a change as a list.
  */
-const RECORD = `CASE WHEN base_sequence IS NULL THEN row_to_json(stored)::text ELSE ` +
+export const RECORD = `CASE WHEN base_sequence IS NULL THEN row_to_json(stored)::text ELSE ` +
   `json_build_array(sequence, node_id, status, pause_reason, saved_at, writer, details::json)::text END`;
 
 /** The columns that a list needs: what is in the others would be carried from run to run. */
