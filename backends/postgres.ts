@@ -28,14 +28,13 @@ import {
   type RunSql,
 } from "./postgres_client.ts";
 import { isPassing, PostgresError } from "./postgres_error.ts";
-import { loadLatest, type LoadQueries } from "./postgres_load.ts";
-import { FIND_LATEST } from "./postgres_latest_sql.ts";
+import { LOAD } from "./postgres_load_sql.ts";
 import { keyOf } from "./postgres_names.ts";
 import type { PostgresCheckpointerOptions } from "./postgres_options.ts";
 import { patientRuns, type RunFor } from "./postgres_patience.ts";
 import { makePool, type Pool } from "./postgres_pool.ts";
 import { plain, prepared } from "./postgres_prepared.ts";
-import { sequenceOf, summaryOf, takeHistory } from "./postgres_records.ts";
+import { latestOf, sequenceOf, summaryOf, takeHistory } from "./postgres_records.ts";
 import { changeDetails, type StoredRow, toChangeRow, toRow } from "./postgres_row.ts";
 import {
   KEY_TAKEN,
@@ -46,7 +45,6 @@ import {
 } from "./postgres_save_sql.ts";
 import { checkTableName, postgresSchema } from "./postgres_schema.ts";
 import {
-  chainSql,
   deleteAllSql,
   deleteSql,
   historySql,
@@ -93,9 +91,9 @@ const SAVE = "save a checkpoint";
 
 /**
  * Keeps runs in a table, which is made on first use. Every save is one round trip and one commit,
- * every load one round trip, and another one where the latest checkpoint is a change: statements
- * without parameters, none of which needs the session of another, so that they also work behind a
- * pooler in transaction mode. To have a session keep one of them, planned, takes one more.
+ * every load one round trip: statements without parameters, none of which needs the session of another,
+ * so that they also work behind a pooler in transaction mode. To have a session keep one of them,
+ * planned, takes one more.
  *
  * With a URL it needs `@db/postgres` (`deno add jsr:@db/postgres`), `--allow-net=HOST:PORT`, and
  * `--allow-env` where parts of the URL are left to `PG*`. A client may be of `@db/postgres`,
@@ -114,7 +112,7 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
   readonly #tableName: string;
   readonly #chains = makeChains(CHAINS);
   readonly #saveRow: (row: StoredRow) => Promise<void>;
-  readonly #loads: LoadQueries;
+  readonly #loadRun: (key: RunKey) => Promise<readonly Row[]>;
   #isDisposed = false;
 
   /**
@@ -141,11 +139,7 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
       one: ask(save, tableName, SAVE_ROW),
       many: this.#saveMany,
     });
-    const load = (sql: string) => this.#query("load a run", sql);
-    this.#loads = {
-      latest: ask(load, tableName, FIND_LATEST),
-      chain: (key, span) => load(chainSql(tableName, key, span)),
-    };
+    this.#loadRun = ask((sql) => this.#query("load a run", sql), tableName, LOAD);
   }
 
   /**
@@ -202,7 +196,8 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
 
   /** Yields the checkpoint with the highest sequence. */
   async loadLatest(pipelineName: string, runId: string): Promise<LoadedRecord | undefined> {
-    return await loadLatest(this.#loads, await runKey(pipelineName, runId));
+    const key = await runKey(pipelineName, runId);
+    return latestOf(await this.#loadRun(key), key);
   }
 
   /** Yields the runs of one pipeline, the one saved last first. */

@@ -7,11 +7,10 @@
 import type { CheckpointRecord } from "../pipeline/checkpoint_record.ts";
 import type { LoadedRecord, RunSummary } from "../pipeline/checkpointer.ts";
 import { fromStored, summarize } from "../pipeline/record.ts";
-import { leadingTo } from "../pipeline/cover.ts";
 import { foldHistory, foldLatest } from "../pipeline/stored_chain.ts";
 import { isStoredChange, type StoredChange, writerMark } from "../pipeline/stored_change.ts";
 import type { Row } from "./postgres_client.ts";
-import type { Span } from "./postgres_sql.ts";
+import type { RunKey } from "./postgres_sql.ts";
 
 /** What Postgres made JSON of: the columns of a whole record, or some of a change's in a list. */
 type Item = Columns | readonly unknown[];
@@ -20,46 +19,28 @@ interface Columns {
   readonly [column: string]: unknown;
 }
 
-/** Where the writer stands in the list of a change. */
-const WRITER = 5;
-
-/** A row of `FIND_LATEST`: a whole checkpoint, or the last change of a chain. */
-export type Latest =
-  | { readonly record: LoadedRecord }
-  | { readonly change: StoredChange; readonly span: Span; readonly idleMs: number | undefined };
-
 /**
- * Reads a row of `FIND_LATEST`.
+ * The record that rows of `LOAD` stand for; `undefined` if there are none.
  *
- * @throws {TypeError} If it is no such row.
+ * @throws {TypeError} If they are no such rows, or what leads to the latest is missing or damaged.
  * @throws {RecordVersionError} If a newer version of this package wrote it.
  */
-export function latestOf(row: Row): Latest {
-  const item = itemOf(row);
-  const idleMs = idleMsOf(row);
-  if (!isChange(item)) return { record: { ...wholeOf(item), idleMs } };
-  const change = changeOf(item);
-  const [from, below] = [Number(row.base), change.sequence];
-  const only = change.needs_all ? undefined : leadingTo(from, below);
-  return { change, span: { from, below, writer: String(item[WRITER]), only }, idleMs };
+export function latestOf(rows: readonly Row[], key: RunKey): LoadedRecord | undefined {
+  const sorted = rows.toSorted((one, other) => Number(one.sequence) - Number(other.sequence));
+  const latest = sorted.pop();
+  if (latest === undefined) return undefined;
+  const item = itemOf(latest);
+  const record = isChange(item) ? foldedOnto(sorted, changeOf(item), key) : wholeOf(item);
+  return { ...record, idleMs: idleMsOf(latest) };
 }
 
-/**
- * The record that rows of `chainSql` and the change after them stand for; `undefined` if the chain
- * has no beginning.
- *
- * @throws {TypeError} If something between is missing or damaged.
- */
-export function foldedLatest(
-  found: readonly Row[],
-  last: StoredChange,
-): CheckpointRecord | undefined {
-  const rows = found.toSorted((one, other) => Number(one.sequence) - Number(other.sequence));
+/** The record that a change comes to, upon what leads to it, oldest first. */
+function foldedOnto(rows: readonly Row[], last: StoredChange, key: RunKey): CheckpointRecord {
   const items = rows.map(itemOf);
   // A whole one that took the place of a change stands for all before it.
   const begin = items.findLastIndex((item) => "state" in item);
   const whole = items[begin];
-  if (whole === undefined || isChange(whole)) return undefined;
+  if (whole === undefined || isChange(whole)) throw lostChain(key, last);
   const base = wholeOf(whole);
   const mark = writerMark(base.writer);
   const changes: StoredChange[] = [];
@@ -162,6 +143,13 @@ function changeOf(item: Item): StoredChange {
 function damagedChange(sequence: unknown): TypeError {
   return new TypeError(
     `Cannot read checkpoint ${sequence} in Postgres: it is no change of another`,
+  );
+}
+
+function lostChain({ run, pipeline }: RunKey, { sequence }: StoredChange): TypeError {
+  return new TypeError(
+    `Cannot read run "${run}" of pipeline "${pipeline}" in Postgres: the whole checkpoint is gone ` +
+      `that checkpoint ${sequence} is a change of`,
   );
 }
 

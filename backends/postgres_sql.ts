@@ -1,5 +1,5 @@
 /**
- * The statements that read, touch and remove, one function each. Every one is one round trip and,
+ * The statements that list, touch and remove, one function each. Every one is one round trip and,
  * where it writes, one commit; none leaves anything behind in its session.
  *
  * @module
@@ -14,34 +14,6 @@ export interface RunKey {
   readonly pipeline: string;
   /** Key of the run's id. */
   readonly run: string;
-}
-
-/** A part of a run's history that one writer saved. */
-export interface Span {
-  /** Sequence of the first checkpoint. */
-  readonly from: number;
-  /** The sequence after the last one. */
-  readonly below: number;
-  /** Key of the writer's id. */
-  readonly writer: string;
-  /** The sequences that are asked for; left out for all of the part. */
-  readonly only?: readonly number[];
-}
-
-/**
- * A chain of checkpoints, in no order: the whole one that it begins with, and of each change no more
- * than its place and its details, from which the latest checkpoint is folded. To sort so many texts
- * would take the server as long as a fifth of the rest.
- */
-export function chainSql(tableName: string, key: RunKey, span: Span): string {
-  const { from, below, writer, only } = span;
-  const asked = only === undefined
-    ? `sequence >= ${from} AND sequence < ${below}`
-    : `sequence IN (${only.join()})`;
-  return `SELECT sequence, node_id, ` +
-    `CASE WHEN base_sequence IS NULL THEN row_to_json(stored)::text ELSE details END AS record ` +
-    `FROM ${quoteName(tableName)} stored WHERE ${isRun(key)} AND ${asked} ` +
-    `AND writer = ${quote(writer)}`;
 }
 
 /** Some checkpoints of a run, newest first, below a sequence. */

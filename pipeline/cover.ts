@@ -12,7 +12,7 @@ import { isList, type Json } from "./json.ts";
 import type { TaskRecord } from "./task_record.ts";
 
 /** So many changes the last of them stands for. */
-const COVERED = 16;
+export const COVERED = 16;
 
 /** What came since the checkpoint that the next change which stands for several is against. */
 export interface Cover {
@@ -43,16 +43,6 @@ export function extendCover(
 /** Whether a change of a chain stands for several, if the chain has such. */
 export function isCovering(base: number, sequence: number): boolean {
   return (sequence - base) % COVERED === 0;
-}
-
-/** The sequences of a chain that lead to one of them, oldest first, without that itself. */
-export function leadingTo(base: number, sequence: number): readonly number[] {
-  const leading: number[] = [];
-  for (let at = sequence; at > base;) {
-    at -= isCovering(base, at) ? COVERED : 1;
-    leading.push(at);
-  }
-  return leading.reverse();
 }
 
 /** Two changes, one upon the other, as one. */
