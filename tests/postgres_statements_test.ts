@@ -11,6 +11,8 @@ import { startPostgres } from "./servers/postgres.ts";
 
 const server = await startPostgres();
 
+const TABLE = "firefly_checkpoints";
+
 /** What the server counted and logged while a checkpointer was used. */
 interface Bill {
   readonly commits: number;
@@ -147,24 +149,49 @@ Deno.test("loading a long run looks up the few changes that lead to its end, pla
     last = next;
   }
   await fill(database);
-  const client = new pg.Client({ connectionString: database.dsn });
-  await client.connect();
-  try {
-    const query = async (sql: string) => (await client.query(sql)).rows;
-    const table = "firefly_checkpoints";
-    const key = { pipeline: last.pipelineName, run: last.runId };
-    await query("SET plan_cache_mode = force_generic_plan");
-    await query(LOAD.prepareSql("load", table));
-    for (const asked of [LOAD.plainSql(table, key), LOAD.executeSql("load", key) ?? ""]) {
-      const plan = await explain({ query }, asked);
-      assertIndexed(plan);
-      // The latest, the whole one, and of 406 changes between them each sixteenth and the last six.
-      assertEquals(plan.rows, 2 + Math.floor(406 / 16) + 6, asked);
-    }
-  } finally {
-    await client.end();
+  await using connection = await connect(database);
+  const { query } = connection;
+  const key = { pipeline: last.pipelineName, run: last.runId };
+  await query("SET plan_cache_mode = force_generic_plan");
+  await query(LOAD.prepareSql("load", TABLE));
+  for (const asked of [LOAD.plainSql(TABLE, key), LOAD.executeSql("load", key) ?? ""]) {
+    const plan = await explain(connection, asked);
+    assertIndexed(plan);
+    // The latest, the whole one, and of 406 changes between them each sixteenth and the last six.
+    assertEquals(plan.rows, 2 + Math.floor(406 / 16) + 6, asked);
   }
 });
+
+for (const checkpoints of [2, 1_000, 100_000]) {
+  Deno.test(`a load of a run of ${checkpoints} checkpoints is soon planned no more`, async () => {
+    await using database = await server.createDatabase();
+    await using probe = await NODE_POOL.open(database.dsn, { poolSize: 1 });
+    await probe.checkpointer.save(record(0));
+    await fill(database);
+    await database.query(`INSERT INTO ${TABLE} (pipeline_name, run_id, sequence, node_id, state,
+      completed_nodes) SELECT 'factory', 'r1', step, 'n', '{}', '[]'
+      FROM generate_series(1, ${checkpoints - 1}) step; ANALYZE ${TABLE}`);
+    await using connection = await connect(database);
+    const { query } = connection;
+    await query(LOAD.prepareSql("load", TABLE));
+    for (let loads = 0; loads < 20; loads++) {
+      await query(LOAD.executeSql("load", { pipeline: "factory", run: "r1" }) ?? "");
+    }
+    const [row] = await query("SELECT generic_plans::int AS plans FROM pg_prepared_statements");
+    // Postgres plans five times before it compares.
+    assertEquals(row?.plans, 15);
+  });
+}
+
+/** A connection that keeps what it is told. */
+async function connect({ dsn }: Database) {
+  const client = new pg.Client({ connectionString: dsn });
+  await client.connect();
+  return {
+    query: async (sql: string): Promise<readonly Row[]> => (await client.query(sql)).rows,
+    [Symbol.asyncDispose]: () => client.end(),
+  };
+}
 
 /** 1,000 runs of 100 checkpoints, copied from the one that is there. */
 async function fill(database: Database): Promise<void> {
