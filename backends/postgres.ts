@@ -28,13 +28,14 @@ import {
   type RunSql,
 } from "./postgres_client.ts";
 import { isPassing, PostgresError } from "./postgres_error.ts";
-import { LOAD } from "./postgres_load_sql.ts";
+import { loadLatest, type LoadQueries } from "./postgres_load.ts";
+import { leadingSql, LOAD } from "./postgres_load_sql.ts";
 import { keyOf } from "./postgres_names.ts";
 import type { PostgresCheckpointerOptions } from "./postgres_options.ts";
 import { patientRuns, type RunFor } from "./postgres_patience.ts";
 import { makePool, type Pool } from "./postgres_pool.ts";
 import { plain, prepared } from "./postgres_prepared.ts";
-import { latestOf, sequenceOf, summaryOf, takeHistory } from "./postgres_records.ts";
+import { sequenceOf, summaryOf, takeHistory } from "./postgres_records.ts";
 import { changeDetails, type StoredRow, toChangeRow, toRow } from "./postgres_row.ts";
 import {
   KEY_TAKEN,
@@ -91,9 +92,10 @@ const SAVE = "save a checkpoint";
 
 /**
  * Keeps runs in a table, which is made on first use. Every save is one round trip and one commit,
- * every load one round trip: statements without parameters, none of which needs the session of another,
- * so that they also work behind a pooler in transaction mode. To have a session keep one of them,
- * planned, takes one more.
+ * every load one round trip, and another one where the latest checkpoint is a change, until sessions
+ * keep what a load asks: statements without parameters, none of which needs the session of another, so
+ * that they also work behind a pooler in transaction mode. To have a session keep one of them, planned,
+ * takes one more.
  *
  * With a URL it needs `@db/postgres` (`deno add jsr:@db/postgres`), `--allow-net=HOST:PORT`, and
  * `--allow-env` where parts of the URL are left to `PG*`. A client may be of `@db/postgres`,
@@ -112,7 +114,7 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
   readonly #tableName: string;
   readonly #chains = makeChains(CHAINS);
   readonly #saveRow: (row: StoredRow) => Promise<void>;
-  readonly #loadRun: (key: RunKey) => Promise<readonly Row[]>;
+  readonly #loads: LoadQueries;
   #isDisposed = false;
 
   /**
@@ -139,7 +141,11 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
       one: ask(save, tableName, SAVE_ROW),
       many: this.#saveMany,
     });
-    this.#loadRun = ask((sql) => this.#query("load a run", sql), tableName, LOAD);
+    const load = (sql: string) => this.#query("load a run", sql);
+    this.#loads = {
+      latest: ask(load, tableName, LOAD),
+      leading: (key, change) => load(leadingSql(tableName, key, change)),
+    };
   }
 
   /**
@@ -196,8 +202,7 @@ export class PostgresCheckpointer implements Checkpointer, AsyncDisposable {
 
   /** Yields the checkpoint with the highest sequence. */
   async loadLatest(pipelineName: string, runId: string): Promise<LoadedRecord | undefined> {
-    const key = await runKey(pipelineName, runId);
-    return latestOf(await this.#loadRun(key), key);
+    return await loadLatest(this.#loads, await runKey(pipelineName, runId));
   }
 
   /** Yields the runs of one pipeline, the one saved last first. */

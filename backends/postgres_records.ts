@@ -10,7 +10,7 @@ import { fromStored, summarize } from "../pipeline/record.ts";
 import { foldHistory, foldLatest } from "../pipeline/stored_chain.ts";
 import { isStoredChange, type StoredChange, writerMark } from "../pipeline/stored_change.ts";
 import type { Row } from "./postgres_client.ts";
-import type { RunKey } from "./postgres_sql.ts";
+import type { LatestChange } from "./postgres_load_sql.ts";
 
 /** What Postgres made JSON of: the columns of a whole record, or some of a change's in a list. */
 type Item = Columns | readonly unknown[];
@@ -19,28 +19,50 @@ interface Columns {
   readonly [column: string]: unknown;
 }
 
+/** Where the writer stands in the list of a change. */
+const WRITER = 5;
+
+/** The latest row of `LOAD`: a whole checkpoint, or the last change of a chain. */
+export type Latest =
+  | { readonly record: LoadedRecord }
+  | {
+    readonly change: StoredChange;
+    readonly at: LatestChange;
+    readonly idleMs: number | undefined;
+  };
+
 /**
- * The record that rows of `LOAD` stand for; `undefined` if there are none.
+ * Reads the latest row of `LOAD`.
  *
- * @throws {TypeError} If they are no such rows, or what leads to the latest is missing or damaged.
+ * @throws {TypeError} If it is no such row.
  * @throws {RecordVersionError} If a newer version of this package wrote it.
  */
-export function latestOf(rows: readonly Row[], key: RunKey): LoadedRecord | undefined {
-  const sorted = rows.toSorted((one, other) => Number(one.sequence) - Number(other.sequence));
-  const latest = sorted.pop();
-  if (latest === undefined) return undefined;
-  const item = itemOf(latest);
-  const record = isChange(item) ? foldedOnto(sorted, changeOf(item), key) : wholeOf(item);
-  return { ...record, idleMs: idleMsOf(latest) };
+export function latestOf(row: Row): Latest {
+  const item = itemOf(row);
+  const idleMs = idleMsOf(row);
+  if (!isChange(item)) return { record: { ...wholeOf(item), idleMs } };
+  const change = changeOf(item);
+  const { sequence, needs_all: needsAll = false } = change;
+  const at = { base: Number(row.base), sequence, writer: String(item[WRITER]), needsAll };
+  return { change, at, idleMs };
 }
 
-/** The record that a change comes to, upon what leads to it, oldest first. */
-function foldedOnto(rows: readonly Row[], last: StoredChange, key: RunKey): CheckpointRecord {
+/**
+ * The record that a change stands for upon what leads to it, in any order; `undefined` if that has no
+ * beginning.
+ *
+ * @throws {TypeError} If something between is missing or damaged.
+ */
+export function foldedLatest(
+  found: readonly Row[],
+  last: StoredChange,
+): CheckpointRecord | undefined {
+  const rows = found.toSorted((one, other) => Number(one.sequence) - Number(other.sequence));
   const items = rows.map(itemOf);
   // A whole one that took the place of a change stands for all before it.
   const begin = items.findLastIndex((item) => "state" in item);
   const whole = items[begin];
-  if (whole === undefined || isChange(whole)) throw lostChain(key, last);
+  if (whole === undefined || isChange(whole)) return undefined;
   const base = wholeOf(whole);
   const mark = writerMark(base.writer);
   const changes: StoredChange[] = [];
@@ -143,13 +165,6 @@ function changeOf(item: Item): StoredChange {
 function damagedChange(sequence: unknown): TypeError {
   return new TypeError(
     `Cannot read checkpoint ${sequence} in Postgres: it is no change of another`,
-  );
-}
-
-function lostChain({ run, pipeline }: RunKey, { sequence }: StoredChange): TypeError {
-  return new TypeError(
-    `Cannot read run "${run}" of pipeline "${pipeline}" in Postgres: the whole checkpoint is gone ` +
-      `that checkpoint ${sequence} is a change of`,
   );
 }
 

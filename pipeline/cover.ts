@@ -45,6 +45,16 @@ export function isCovering(base: number, sequence: number): boolean {
   return (sequence - base) % COVERED === 0;
 }
 
+/** The sequences of a chain that lead to one of them, oldest first, without that itself. */
+export function leadingTo(base: number, sequence: number): readonly number[] {
+  const leading: number[] = [];
+  for (let at = sequence; at > base;) {
+    at -= isCovering(base, at) ? COVERED : 1;
+    leading.push(at);
+  }
+  return leading.reverse();
+}
+
 /** Two changes, one upon the other, as one. */
 function combine(
   first: CheckpointChange,

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import type { CheckpointRecord } from "../mod.ts";
 import { makeChains } from "../backends/postgres_chains.ts";
 import { changeBetween } from "../pipeline/change.ts";
-import { COVERED, isCovering } from "../pipeline/cover.ts";
+import { leadingTo } from "../pipeline/cover.ts";
 import { foldHistory, foldLatest } from "../pipeline/stored_chain.ts";
 import { isStoredChange, type StoredChange } from "../pipeline/stored_change.ts";
 import { chains as randomChains, follow, type Link } from "./suite/chains.ts";
@@ -43,10 +43,8 @@ function makeKeeper(base: CheckpointRecord) {
 function asked(base: CheckpointRecord, changes: readonly StoredChange[]): readonly StoredChange[] {
   const last = changes.at(-1);
   if (last === undefined || last.needs_all) return changes;
-  const covered = last.sequence - (last.sequence - base.sequence) % COVERED;
-  return changes.filter(({ sequence }) =>
-    sequence > covered || isCovering(base.sequence, sequence)
-  );
+  const wanted = new Set(leadingTo(base.sequence, last.sequence));
+  return changes.filter(({ sequence }) => wanted.has(sequence) || sequence === last.sequence);
 }
 
 function logged(last: CheckpointRecord, text: string): CheckpointRecord {

@@ -3,6 +3,7 @@ import { PostgresCheckpointer } from "../backends/postgres.ts";
 import type { CheckpointRecord } from "../mod.ts";
 import { changeBetween } from "../pipeline/change.ts";
 import { NODE_POOL } from "./postgres_probes.ts";
+import { connect } from "./servers/database.ts";
 import { startPostgres } from "./servers/postgres.ts";
 import { assertRecord } from "./suite/checks.ts";
 import { following, makeRecord, manyItems, withField } from "./suite/samples.ts";
@@ -10,6 +11,32 @@ import { following, makeRecord, manyItems, withField } from "./suite/samples.ts"
 const server = await startPostgres();
 const FIRST = makeRecord({ state: { pad: manyItems("pad"), count: 0 } });
 const { pipelineName, runId } = FIRST;
+
+/** Loads a run for the first time, whose latest checkpoint is a change, and has something happen on the way. */
+async function loadDuring(
+  happening: (store: PostgresCheckpointer, last: CheckpointRecord) => Promise<unknown>,
+) {
+  await using database = await server.createDatabase();
+  await using connection = await connect(database);
+  const { client } = connection;
+  const store = new PostgresCheckpointer({ client });
+  await store.save(FIRST);
+  const last = count(FIRST);
+  await store.save(last, changeBetween(FIRST, last));
+  let isMet = false;
+  const loading = new PostgresCheckpointer({
+    client: {
+      async query(text: string) {
+        const result = await client.query(text);
+        if (!text.includes("ORDER BY sequence DESC LIMIT 1") || isMet) return result;
+        isMet = true;
+        await happening(store, last);
+        return result;
+      },
+    },
+  });
+  return await loading.loadLatest(pipelineName, runId);
+}
 
 Deno.test("a time is read as it was saved, however the server writes times", async () => {
   await using database = await server.createDatabase();
@@ -26,7 +53,32 @@ Deno.test("a time is read as it was saved, however the server writes times", asy
   for (const { runId, savedAt } of listed) assertEquals(savedAt, runId);
 });
 
-Deno.test("a run that goes on, sheds its past and is begun anew while it is loaded is loaded as it stood", async () => {
+Deno.test("a run that goes on and sheds its past while it is loaded is loaded where it stands", async () => {
+  const loaded = await loadDuring(async (store, last) => {
+    const whole = { ...count(last), writer: "other" };
+    await store.save(whole);
+    await store.trim(pipelineName, runId, whole.sequence);
+  });
+  assertEquals([loaded?.sequence, loaded?.state.count, loaded?.writer], [2, 2, "other"]);
+});
+
+Deno.test("a run that is begun anew while it is loaded is loaded as the new one", async () => {
+  const loaded = await loadDuring(async (store) => {
+    await store.deleteRun(pipelineName, runId);
+    const first = { ...FIRST, writer: "other", state: { ...FIRST.state, count: 10 } };
+    await store.save(first);
+    const next = count(first);
+    await store.save(next, changeBetween(first, next));
+  });
+  assertEquals([loaded?.sequence, loaded?.state.count, loaded?.writer], [1, 11, "other"]);
+});
+
+Deno.test("a run that is deleted while it is loaded is not there", async () => {
+  const loaded = await loadDuring((store) => store.deleteRun(pipelineName, runId));
+  assertEquals(loaded, undefined);
+});
+
+Deno.test("a run that goes on, sheds its past and is begun anew is loaded as it stood at some moment", async () => {
   await using database = await server.createDatabase();
   await using saving = await NODE_POOL.open(database.dsn);
   await using loading = await NODE_POOL.open(database.dsn);
@@ -84,27 +136,34 @@ Deno.test("a run whose whole checkpoint is gone is told as damaged", async () =>
   const last = count(FIRST);
   await probe.checkpointer.save(last, changeBetween(FIRST, last));
   await database.query("DELETE FROM firefly_checkpoints WHERE sequence = 0");
-  await assertRejects(
-    () => probe.checkpointer.loadLatest(pipelineName, runId),
-    TypeError,
-    "the whole checkpoint is gone that checkpoint 1 is a change of",
-  );
+  for (let loads = 0; loads < 10; loads++) {
+    await assertRejects(
+      () => probe.checkpointer.loadLatest(pipelineName, runId),
+      TypeError,
+      "the whole checkpoint is gone that checkpoint 1 is a change of",
+    );
+  }
 });
 
 for (
-  const { kind, text, mostRows } of [
-    { kind: "small", text: "x".repeat(20), mostRows: 34 },
-    { kind: "large", text: "x".repeat(300), mostRows: 301 },
+  const { kind, text, prepare, mostRows, statements } of [
+    { kind: "small", text: "x".repeat(20), prepare: true, mostRows: 34, statements: 1 },
+    { kind: "small", text: "x".repeat(20), prepare: false, mostRows: 34, statements: 2 },
+    { kind: "large", text: "x".repeat(300), prepare: true, mostRows: 300, statements: 2 },
+    { kind: "large", text: "x".repeat(300), prepare: false, mostRows: 300, statements: 2 },
   ]
 ) {
-  Deno.test(`a run of 300 ${kind} changes comes back at each of them, from ${mostRows} rows at most`, async () => {
+  Deno.test(`a run of 300 ${kind} changes comes back at each of them, with \`prepare: ${prepare}\``, async () => {
     await using database = await server.createDatabase();
     await using probe = await NODE_POOL.open(database.dsn);
-    let read = 0;
+    await using connection = await connect(database);
+    let [read, asked] = [0, 0];
     const loading = new PostgresCheckpointer({
+      prepare,
       client: {
         async query(sql: string) {
-          const rows = await database.query(sql);
+          const { rows } = await connection.client.query(sql);
+          asked++;
           read = rows.length;
           return { rows };
         },
@@ -117,9 +176,12 @@ for (
       const next = logged(count(last), step, text);
       await probe.checkpointer.save(next, changeBetween(last, next));
       records.push(next);
+      // Sessions have been told all that they keep by then.
+      if (step === 200) asked = 0;
       assertRecord(await loading.loadLatest(pipelineName, runId), next);
       assert(read <= mostRows, `${read} rows at step ${step}`);
     }
+    assertEquals(asked, statements * 101);
     const history = await Array.fromAsync(loading.history(pipelineName, runId));
     assertEquals(history.length, records.length);
     for (const [index, record] of records.toReversed().entries()) {
@@ -147,11 +209,14 @@ for (
       last = next;
     }
     await database.query(sql);
-    await assertRejects(
-      () => probe.checkpointer.loadLatest(pipelineName, runId),
-      TypeError,
-      "checkpoint 32 is a change of checkpoint 16",
-    );
+    // Sessions are soon told what a load asks.
+    for (let loads = 0; loads < 10; loads++) {
+      await assertRejects(
+        () => probe.checkpointer.loadLatest(pipelineName, runId),
+        TypeError,
+        "checkpoint 32 is a change of checkpoint 16",
+      );
+    }
   });
 }
 

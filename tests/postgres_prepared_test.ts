@@ -1,13 +1,11 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-// @ts-types="npm:@types/pg@8.23.1"
-import pg from "npm:pg@8.23.1";
 import { PostgresCheckpointer } from "../backends/postgres.ts";
 import { CheckpointConflictError, type Checkpointer, type CheckpointRecord } from "../mod.ts";
 import { changeBetween } from "../pipeline/change.ts";
 import { DRIVERS, NODE_POOL, OWN_OR_NODE_POOL } from "./postgres_probes.ts";
 import { record } from "./probe_record.ts";
 import { assertRecord } from "./suite/checks.ts";
-import type { Database } from "./servers/database.ts";
+import { connect, type Database } from "./servers/database.ts";
 import { startPgBouncer } from "./servers/pgbouncer.ts";
 import { startPostgres } from "./servers/postgres.ts";
 
@@ -20,13 +18,6 @@ async function makeDatabase(): Promise<Database> {
   const database = await server.createDatabase();
   await server.query(`ALTER DATABASE ${database.name} SET log_statement = 'all'`);
   return database;
-}
-
-/** One connection of node-postgres. */
-async function connect({ dsn }: Database) {
-  const client = new pg.Client({ connectionString: dsn });
-  await client.connect();
-  return { client, [Symbol.asyncDispose]: () => client.end() };
 }
 
 /** How often statements of each kind were run in a database. */

@@ -1,12 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
-// @ts-types="npm:@types/pg@8.23.1"
-import pg from "npm:pg@8.23.1";
 import type { PostgresCheckpointer } from "../backends/postgres.ts";
-import { LOAD } from "../backends/postgres_load_sql.ts";
+import { leadingSql, LOAD } from "../backends/postgres_load_sql.ts";
 import { changeBetween } from "../pipeline/change.ts";
 import { DRIVERS, NODE_POOL } from "./postgres_probes.ts";
 import { record } from "./probe_record.ts";
-import type { Database, Row } from "./servers/database.ts";
+import { connect, type Database, type Row } from "./servers/database.ts";
 import { startPostgres } from "./servers/postgres.ts";
 
 const server = await startPostgres();
@@ -138,7 +136,7 @@ Deno.test("loading and listing step through the primary key, whatever else is st
   }
 });
 
-Deno.test("loading a long run looks up the few changes that lead to its end, planned for it or for any", async () => {
+Deno.test("loading a long run looks up the few changes that lead to its end, in two statements or in one", async () => {
   await using database = await server.createDatabase();
   await using probe = await NODE_POOL.open(database.dsn, { poolSize: 1 });
   let last = record(0, { state: { pad: "x".repeat(2_000), count: 0 } });
@@ -150,15 +148,24 @@ Deno.test("loading a long run looks up the few changes that lead to its end, pla
   }
   await fill(database);
   await using connection = await connect(database);
-  const { query } = connection;
+  const query = async (sql: string) => (await connection.client.query(sql)).rows;
   const key = { pipeline: last.pipelineName, run: last.runId };
   await query("SET plan_cache_mode = force_generic_plan");
   await query(LOAD.prepareSql("load", TABLE));
-  for (const asked of [LOAD.plainSql(TABLE, key), LOAD.executeSql("load", key) ?? ""]) {
-    const plan = await explain(connection, asked);
-    assertIndexed(plan);
+  const leading = { base: 0, sequence: last.sequence, writer: last.writer, needsAll: false };
+  const ways = [
+    [LOAD.plainSql(TABLE, key), leadingSql(TABLE, key, leading)],
+    [LOAD.executeSql("load", key) ?? ""],
+  ];
+  for (const statements of ways) {
+    let rows = 0;
+    for (const statement of statements) {
+      const plan = await explain({ query }, statement);
+      assertIndexed(plan);
+      rows += plan.rows;
+    }
     // The latest, the whole one, and of 406 changes between them each sixteenth and the last six.
-    assertEquals(plan.rows, 2 + Math.floor(406 / 16) + 6, asked);
+    assertEquals(rows, 2 + Math.floor(406 / 16) + 6, statements.join("\n"));
   }
 });
 
@@ -172,7 +179,7 @@ for (const checkpoints of [2, 1_000, 100_000]) {
       completed_nodes) SELECT 'factory', 'r1', step, 'n', '{}', '[]'
       FROM generate_series(1, ${checkpoints - 1}) step; ANALYZE ${TABLE}`);
     await using connection = await connect(database);
-    const { query } = connection;
+    const query = async (sql: string) => (await connection.client.query(sql)).rows;
     await query(LOAD.prepareSql("load", TABLE));
     for (let loads = 0; loads < 20; loads++) {
       await query(LOAD.executeSql("load", { pipeline: "factory", run: "r1" }) ?? "");
@@ -181,16 +188,6 @@ for (const checkpoints of [2, 1_000, 100_000]) {
     // Postgres plans five times before it compares.
     assertEquals(row?.plans, 15);
   });
-}
-
-/** A connection that keeps what it is told. */
-async function connect({ dsn }: Database) {
-  const client = new pg.Client({ connectionString: dsn });
-  await client.connect();
-  return {
-    query: async (sql: string): Promise<readonly Row[]> => (await client.query(sql)).rows,
-    [Symbol.asyncDispose]: () => client.end(),
-  };
 }
 
 /** 1,000 runs of 100 checkpoints, copied from the one that is there. */

@@ -45,6 +45,13 @@ export function withDatabase(dsn: string, database: string): string {
   return url.href;
 }
 
+/** A connection of node-postgres, which keeps what its session is told. */
+export async function connect({ dsn }: Pick<Database, "dsn">) {
+  const client = new pg.Client({ connectionString: dsn });
+  await client.connect();
+  return { client, [Symbol.asyncDispose]: () => client.end() };
+}
+
 /** Runs SQL over a connection of its own; comes back with the rows of the last statement. */
 export async function query(dsn: string, sql: string): Promise<readonly Row[]> {
   const client = new pg.Client({ connectionString: dsn });
