@@ -84,10 +84,10 @@ export interface FileCheckpointerOptions {
  * nothing stays open after one.
  *
  * Small records are files as they are; of large ones, most files hold what changed, and no `state`.
- * Beside the checkpoints of a run lies one hidden file, `.head-<sequence>`: a second name of the
- * latest one, which lets only one writer save each sequence. While a worker is at a run, `.lease`
- * and `.draft-<id>`, one more name of the first checkpoint that it saved, may lie there too; `.clock`,
- * beside the pipelines' folders, tells the file system's time.
+ * Beside the checkpoints of a run lie two hidden names of the latest one: `.head-<sequence>`, which lets
+ * only one writer save each sequence, and mostly `.latest`, by which lists find it. While a worker is at a
+ * run, `.lease` and `.draft-<id>`, one more name of the first checkpoint that it saved, may lie there
+ * too; `.clock`, beside the pipelines' folders, tells the file system's time.
  *
  * @example
  * ```ts
@@ -186,8 +186,8 @@ export class FileCheckpointer implements Checkpointer {
 
   /**
    * Yields the runs of one pipeline, the one saved last first, by the clocks of those who saved them;
-   * how long nothing was heard of each is told by the file system's. Looks into every run's folder,
-   * and reads its latest file.
+   * how long nothing was heard of each is told by the file system's. Reads the latest file
+   * of every run.
    */
   async *listRuns(
     pipelineName: string,

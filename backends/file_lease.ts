@@ -7,7 +7,7 @@
 
 import type { CheckpointRecord } from "../pipeline/checkpoint_record.ts";
 import { headPath } from "./file_heads.ts";
-import { checkpointName, childOf, LEASE } from "./file_names.ts";
+import { checkpointName, childOf, LATEST, LEASE } from "./file_names.ts";
 import type { RunFolder } from "./file_stored.ts";
 import { readIfThere, removeIfThere } from "./file_system.ts";
 
@@ -15,8 +15,12 @@ import { readIfThere, removeIfThere } from "./file_system.ts";
 const CLOCK = ".clock";
 const TICK = new TextEncoder().encode("\n");
 
-/** Notes that the worker of a run is alive; whether its folder is still there. */
+/**
+ * Notes that the worker of a run is alive; whether its folder is still there. Lists find the run's latest
+ * checkpoint by its name no more: then they would not look for this.
+ */
 export function noteAlive(folder: RunFolder, writer: string): boolean {
+  removeIfThere(childOf(folder.path, LATEST));
   try {
     Deno.writeTextFileSync(childOf(folder.path, LEASE), writer);
     return true;

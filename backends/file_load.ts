@@ -12,7 +12,14 @@ import { chainsIn } from "./file_chains.ts";
 import { isNamed, publish } from "./file_heads.ts";
 import { idleMsOf, idleMsSince } from "./file_lease.ts";
 import { childOf } from "./file_names.ts";
-import { candidatesIn, readTimedFile, type RunFolder, type StoredFile } from "./file_stored.ts";
+import {
+  candidatesIn,
+  readLatest,
+  readTimedFile,
+  type RunFolder,
+  type StoredFile,
+  type TimedFile,
+} from "./file_stored.ts";
 import { type FolderListing, listFolder } from "./file_system.ts";
 
 /** The newest good checkpoint. If its save died before it got its name, it gets it now. */
@@ -60,13 +67,17 @@ export function summaryIn(
   folder: RunFolder,
   clock: () => number,
 ): RunSummary | undefined | Promise<RunSummary | undefined> {
+  const told = ({ file, writtenAt }: TimedFile, hasLease: boolean) => {
+    const summary = summaryOf(folder, file);
+    return summary && summarize(summary, idleMsSince(writtenAt, folder, clock(), hasLease));
+  };
+  const latest = readLatest(folder);
+  if (latest !== undefined) return told(latest, false) ?? foldedSummaryIn(folder, clock);
   const listing = listFolder(folder.path);
   for (const candidate of candidatesIn(listing)) {
     const timed = readTimedFile(folder, candidate);
     if (timed === undefined) continue;
-    const summary = summaryOf(folder, timed.file);
-    if (summary === undefined) break;
-    return summarize(summary, idleMsSince(timed.writtenAt, folder, clock(), listing.hasLease));
+    return told(timed, listing.hasLease) ?? foldedSummaryIn(folder, clock);
   }
   return foldedSummaryIn(folder, clock);
 }

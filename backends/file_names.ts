@@ -15,6 +15,9 @@ const HEAD = ".head-";
 /** A file in the folder of a run that is written anew whenever its worker is heard of. */
 export const LEASE = ".lease";
 
+/** One more name of the latest checkpoint, by which it is found without listing the folder of its run. */
+export const LATEST = ".latest";
+
 /** Begins the name of a file that is being written. */
 export const DRAFT = ".draft-";
 

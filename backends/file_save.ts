@@ -18,7 +18,7 @@ import {
   sweep,
   takeHead,
 } from "./file_heads.ts";
-import { checkpointName, childOf } from "./file_names.ts";
+import { checkpointName, childOf, LATEST } from "./file_names.ts";
 import { writerMark } from "../pipeline/stored_change.ts";
 import { headCandidate, markOf, newestIn, readStored, type RunFolder } from "./file_stored.ts";
 import {
@@ -27,6 +27,7 @@ import {
   isNameOf,
   linkIfFree,
   listFolder,
+  moveIfThere,
   removeIfThere,
   writeDraft,
 } from "./file_system.ts";
@@ -46,6 +47,8 @@ export interface PublishedHead extends Upon {
    * there, the run is the one that was saved, and nobody has claimed it since.
    */
   readonly kept: string | undefined;
+  /** Whether it was given the name by which lists find it. */
+  readonly isFound: boolean;
 }
 
 /** A checkpoint to be saved. */
@@ -70,6 +73,10 @@ export interface Save {
  * goes. No head goes before it has its second name: a save that died between the two is completed
  * by whoever comes next.
  *
+ * The draft's name then becomes `.latest`, by which lists find it. Before anything else, the checkpoint
+ * before it loses that name: where it is, no save has begun since, unless it was given late, to what is
+ * the head no more.
+ *
  * One `fsync` of the file ends it. On a journaling file system, the file's data and its names are
  * then on the disk, and with them all that was done to the folders before. When the power fails
  * earlier, the file may have its names and not its data: it was never saved, and is passed over.
@@ -93,14 +100,18 @@ export async function saveIn(
   const name = typeof checkpoint === "string" ? checkpoint : await checkpoint;
   const draft = draftOf(folder, save);
   let kept: string | undefined;
+  let isFound = false;
   try {
     const found = keptOf(save);
     if (found === undefined && !isUponLatest(folder, save)) {
       throw new CheckpointConflictError(record);
     }
+    const latest = childOf(folder.path, LATEST);
+    if (save.published?.isFound !== false) removeIfThere(latest);
     const isPlaced = await place(folder, draft, name, save);
     kept = isPlaced && keepsDraft(save) ? found ?? draft.path : undefined;
-    if (kept !== draft.path) removeIfThere(draft.path);
+    if (!isPlaced) removeIfThere(draft.path);
+    else if (kept !== draft.path) isFound = moveIfThere(draft.path, latest);
     if (kept !== save.published?.kept) dropDraft(save.published);
     if (!isPlaced) return undefined;
     if (sync) await draft.file.sync();
@@ -112,7 +123,7 @@ export async function saveIn(
   }
   const { sequence, writer } = record;
   if (sequence === 0 || record.resume !== undefined) await sweep(folder, sequence);
-  return { sequence, mark: writerMark(writer), kept };
+  return { sequence, mark: writerMark(writer), kept, isFound };
 }
 
 /** Removes the draft that is kept of a run which is saved through this instance no more. */
@@ -179,7 +190,7 @@ async function place(
   const path = childOf(folder.path, name);
   if (!isReleased && !await clearTheWay(folder, record)) {
     // Who saved the later one may have met the head, and given it its name: then it was in time.
-    if (isNameOf(draft.file, path)) return true;
+    if (isNameOf(draft.file.statSync().ino, path)) return true;
     throw new CheckpointConflictError(record);
   }
   if (!linkIfFree(headPath(folder, record.sequence), path)) await publishOwn(folder, name, record);

@@ -8,9 +8,11 @@ import type { CheckpointRecord, RunStatus } from "../pipeline/checkpoint_record.
 import { RecordVersionError } from "../pipeline/checkpointer.ts";
 import { fromStored } from "../pipeline/record.ts";
 import { isStoredChange, type StoredChange, writerMark } from "../pipeline/stored_change.ts";
-import { childOf, headName } from "./file_names.ts";
+import { childOf, headName, LATEST } from "./file_names.ts";
 import {
+  changedAt,
   type FolderListing,
+  isNameOf,
   listFolder,
   modifiedAt,
   readIfThere,
@@ -80,6 +82,27 @@ export interface TimedFile {
   readonly writtenAt: number | undefined;
 }
 
+/** So long after its last save, in milliseconds, whatever befalls a folder is none of that save's doing. */
+const SAVE_IS_OVER_MS = 1_000;
+
+/**
+ * Reads the latest checkpoint by the name that each save gives to its own, and when it was written.
+ * `undefined` where there is none, for a save is under way, died or was refused since, or its worker was
+ * heard of; and where it may be an older one: it has to be a head, and nothing may have befallen the
+ * folder since, by the hands of another program, say.
+ */
+export function readLatest(folder: RunFolder): TimedFile | undefined {
+  const path = childOf(folder.path, LATEST);
+  const timed = readTimed(path);
+  // What is wrong with it is told by whoever meets it under its other names.
+  const file = timed && parseStored({ ...folder, warn: () => {} }, undefined, path, timed.text);
+  if (file === undefined) return undefined;
+  const { inode = null, writtenAt, namedAt = -Infinity } = timed ?? {};
+  const isLatest = isNameOf(inode, childOf(folder.path, headName(file.sequence))) &&
+    (changedAt(folder.path) ?? Infinity) < namedAt + SAVE_IS_OVER_MS;
+  return isLatest ? { file, writtenAt } : undefined;
+}
+
 /** Reads one file as {@linkcode readStored} does, and when it was written. */
 export function readTimedFile(folder: RunFolder, candidate: Candidate): TimedFile | undefined {
   const path = childOf(folder.path, candidate.name);
@@ -88,19 +111,22 @@ export function readTimedFile(folder: RunFolder, candidate: Candidate): TimedFil
   return file && { file, writtenAt: timed?.writtenAt };
 }
 
+/** What a text holds; without a candidate it may be of any sequence, and is that one's head. */
 function parseStored(
   folder: RunFolder,
-  candidate: Candidate,
+  named: Candidate | undefined,
   path: string,
   text: string,
 ): StoredFile | undefined {
   try {
     const stored: unknown = JSON.parse(text);
     if (isStoredChange(stored)) {
+      const candidate = named ?? headCandidate(stored.sequence);
       refuseSequence(candidate, stored.sequence, path);
       return { ...candidate, change: stored };
     }
     const record = fromStored(stored, path, "");
+    const candidate = named ?? headCandidate(record.sequence);
     refuseSequence(candidate, record.sequence, path);
     refuseAlien(folder, record, path);
     // The Python framework's records do not tell when they were saved.

@@ -103,6 +103,17 @@ export function linkIfFree(path: string, name: string): boolean {
   }
 }
 
+/** Gives a file another name in the place of the one that it has; whether the file was there. */
+export function moveIfThere(path: string, name: string): boolean {
+  try {
+    Deno.renameSync(path, name);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
 /** Reads a file; `undefined` if there is none. */
 export function readIfThere(path: string): string | undefined {
   try {
@@ -119,6 +130,10 @@ export interface TimedText {
   readonly text: string;
   /** When it was written, in milliseconds since 1970; `undefined` where the system does not tell. */
   readonly writtenAt: number | undefined;
+  /** When something became of its names last, in the same way. */
+  readonly namedAt: number | undefined;
+  /** What tells the file from all others, under whatever name; `null` where the system does not tell. */
+  readonly inode: number | null;
 }
 
 /** Reads a file, and when it was written; `undefined` if there is none. */
@@ -140,7 +155,7 @@ export function readTimed(path: string): TimedText | undefined {
 const SHORT = new Uint8Array(65_536);
 
 function readOpen(file: Deno.FsFile): TimedText {
-  const { size, mtime } = file.statSync();
+  const { size, mtime, ctime, ino: inode } = file.statSync();
   const bytes = size <= SHORT.length ? SHORT : new Uint8Array(size);
   let read = file.readSync(bytes) ?? 0;
   while (read < size) {
@@ -148,7 +163,8 @@ function readOpen(file: Deno.FsFile): TimedText {
     if (count === null) break;
     read += count;
   }
-  return { text: decoder.decode(bytes.subarray(0, read)), writtenAt: mtime?.getTime() };
+  const text = decoder.decode(bytes.subarray(0, read));
+  return { text, writtenAt: mtime?.getTime(), namedAt: ctime?.getTime(), inode };
 }
 
 /** The bytes of a text, until the next one is asked for: short ones share their memory. */
@@ -208,15 +224,19 @@ export function isSameFile(one: string, other: string): boolean | undefined {
   return inode == null || otherInode == null ? undefined : inode === otherInode;
 }
 
-/** Whether a name is that of an open file; `false` where the system does not tell. */
-export function isNameOf(file: Deno.FsFile, path: string): boolean {
-  const { ino } = file.statSync();
-  return ino != null && lookAt(path)?.ino === ino;
-}
-
 /** Whether there is something of this name. */
 export function exists(path: string): boolean {
   return lookAt(path) !== undefined;
+}
+
+/** Whether a name is that of the file with an inode; `false` where the system does not tell. */
+export function isNameOf(inode: number | null, path: string): boolean {
+  return inode !== null && lookAt(path)?.ino === inode;
+}
+
+/** When a folder got or lost a name last, in milliseconds since 1970, where the system tells. */
+export function changedAt(folder: string): number | undefined {
+  return lookAt(folder)?.mtime?.getTime();
 }
 
 /** When a file was written, ISO 8601. */

@@ -20,7 +20,7 @@ globalThis.addEventListener("unload", () => Deno.removeSync(root, { recursive: t
 let folder = "";
 let counting: ReturnType<typeof cycle>;
 
-/** The same system calls as a save's, for a checkpoint of a state like that of the pipeline. */
+/** A save's system calls, but for what helps lists, for a checkpoint like those of the pipeline. */
 async function bareSave(number: number): Promise<void> {
   const draft = join(folder, `.draft-${number}`);
   const head = join(folder, `.head-${number}`);
@@ -146,7 +146,7 @@ benchRatio({
     const parent = join(lists.root, "bench");
     for (const { name } of Deno.readDirSync(parent)) {
       const names = [...Deno.readDirSync(join(parent, name))];
-      if (names.length !== 6) throw new Error(`Expected 6 files, not ${names.length}`);
+      if (names.length !== 7) throw new Error(`Expected 7 files, not ${names.length}`);
       JSON.parse(Deno.readTextFileSync(join(parent, name, "000004_deployer.json")));
     }
   },

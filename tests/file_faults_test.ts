@@ -99,6 +99,7 @@ Deno.test("a claim clears away what dead workers left", async () => {
     await checkpointer.save(record(2, { writer: "w2", nodeId: "__resume__", resume }));
     assertEquals(await filesBelow(folder), [
       ".head-000002",
+      ".latest",
       "000000_deployer.json",
       "000001_deployer.json",
       "000002___resume__.json",

@@ -2,8 +2,8 @@ import { filesBelow } from "../file_probes.ts";
 import { FILE_FAULTS } from "./file_faults.ts";
 import type { Place } from "./place.ts";
 
-/** A checkpoint, or the one head of a run. */
-const KEPT = /^[^/]+\/(?<run>[^/]+)\/(?:\d{6,}_.*\.json|(?<head>\.head-\d+))$/;
+/** A checkpoint, the one head of a run, or what it is found by. */
+const KEPT = /^[^/]+\/(?<run>[^/]+)\/(?:\d{6,}_.*\.json|(?<head>\.head-\d+)|\.latest)$/;
 
 /** The one file that belongs to no run. */
 const CLOCK = ".clock";
