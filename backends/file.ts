@@ -186,8 +186,8 @@ export class FileCheckpointer implements Checkpointer {
 
   /**
    * Yields the runs of one pipeline, the one saved last first, by the clocks of those who saved them;
-   * how long nothing was heard of each is told by the file system's. Reads the latest file
-   * of every run.
+   * how long nothing was heard of each is told by the file system's. Reads the latest file of every
+   * run.
    */
   async *listRuns(
     pipelineName: string,

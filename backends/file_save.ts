@@ -73,9 +73,9 @@ export interface Save {
  * goes. No head goes before it has its second name: a save that died between the two is completed
  * by whoever comes next.
  *
- * The draft's name then becomes `.latest`, by which lists find it. Before anything else, the checkpoint
- * before it loses that name: where it is, no save has begun since, unless it was given late, to what is
- * the head no more.
+ * The draft's name then becomes `.latest`, by which lists find it. The checkpoint before it lost that name
+ * before the head was taken: where it is, no save has come that far since, unless the name was given
+ * late, to what is the head no more.
  *
  * One `fsync` of the file ends it. On a journaling file system, the file's data and its names are
  * then on the disk, and with them all that was done to the folders before. When the power fails

@@ -94,10 +94,11 @@ const SAVE_IS_OVER_MS = 1_000;
 export function readLatest(folder: RunFolder): TimedFile | undefined {
   const path = childOf(folder.path, LATEST);
   const timed = readTimed(path);
+  if (timed === undefined) return undefined;
   // What is wrong with it is told by whoever meets it under its other names.
-  const file = timed && parseStored({ ...folder, warn: () => {} }, undefined, path, timed.text);
+  const file = parseStored({ ...folder, warn: () => {} }, undefined, path, timed.text);
   if (file === undefined) return undefined;
-  const { inode = null, writtenAt, namedAt = -Infinity } = timed ?? {};
+  const { inode, writtenAt, namedAt = -Infinity } = timed;
   const isLatest = isNameOf(inode, childOf(folder.path, headName(file.sequence))) &&
     (changedAt(folder.path) ?? Infinity) < namedAt + SAVE_IS_OVER_MS;
   return isLatest ? { file, writtenAt } : undefined;

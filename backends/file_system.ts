@@ -103,7 +103,7 @@ export function linkIfFree(path: string, name: string): boolean {
   }
 }
 
-/** Gives a file another name in the place of the one that it has; whether the file was there. */
+/** Gives a file another name for the one that it has, in the place of what had that; whether it was there. */
 export function moveIfThere(path: string, name: string): boolean {
   try {
     Deno.renameSync(path, name);

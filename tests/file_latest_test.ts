@@ -2,11 +2,11 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { dirname, join } from "@std/path";
 import type { FileCheckpointer } from "../backends/file.ts";
 import type { CheckpointRecord } from "../mod.ts";
-import { changeBetween } from "../pipeline/change.ts";
 import { recordToText } from "../pipeline/record.ts";
 import { filesBelow, watched, withRoot } from "./file_probes.ts";
 import { assertRefused } from "./suite/checks.ts";
 import { following, makeRecord, manyItems } from "./suite/samples.ts";
+import { saveUpon } from "./suite/saving.ts";
 
 /** Saves a run of some checkpoints, as its worker does; the last of them. */
 async function saveRun(
@@ -20,14 +20,12 @@ async function saveRun(
   return last;
 }
 
-async function saveNext(
+function saveNext(
   store: FileCheckpointer,
   last: CheckpointRecord,
   more: Partial<CheckpointRecord> = {},
 ): Promise<CheckpointRecord> {
-  const next = following(last, more);
-  await store.save(next, changeBetween(last, next));
-  return next;
+  return saveUpon(store, last, following(last, more));
 }
 
 /** The folders that a list lists. */

@@ -3,11 +3,11 @@ import { assertEquals } from "@std/assert";
 import pg from "npm:pg@8.23.1";
 import { PostgresCheckpointer } from "../backends/postgres.ts";
 import type { CheckpointRecord } from "../mod.ts";
-import { changeBetween } from "../pipeline/change.ts";
 import { NODE_POOL } from "./postgres_probes.ts";
 import type { Database } from "./servers/database.ts";
 import { startPostgres } from "./servers/postgres.ts";
 import { following, makeRecord, manyItems, withField } from "./suite/samples.ts";
+import { saveUpon } from "./suite/saving.ts";
 
 const server = await startPostgres();
 
@@ -51,14 +51,13 @@ Deno.test("of a run that is deleted while it is saved, nobody sees a part", asyn
 });
 
 /** Saves what comes after a large checkpoint: a change. */
-async function saveNext(
+function saveNext(
   checkpointer: PostgresCheckpointer,
   previous: CheckpointRecord,
 ): Promise<CheckpointRecord> {
   const { state, sequence } = previous;
   const next = following(previous, { state: withField(state, "count", sequence + 1) });
-  await checkpointer.save(next, changeBetween(previous, next));
-  return next;
+  return saveUpon(checkpointer, previous, next);
 }
 
 /** Waits until a session waits for another one. */

@@ -8,6 +8,7 @@ import { assertRecord } from "./suite/checks.ts";
 import { connect, type Database } from "./servers/database.ts";
 import { startPgBouncer } from "./servers/pgbouncer.ts";
 import { startPostgres } from "./servers/postgres.ts";
+import { saveUpon } from "./suite/saving.ts";
 
 const server = await startPostgres();
 
@@ -29,14 +30,13 @@ async function statementsIn({ name }: Database) {
 }
 
 /** Saves the next checkpoint of a run, as the engine does. */
-async function saveNext(
+function saveNext(
   checkpointer: Checkpointer,
   last: CheckpointRecord,
   fields: Partial<CheckpointRecord> = {},
 ): Promise<CheckpointRecord> {
   const next = record(last.sequence + 1, { runId: last.runId, ...fields });
-  await checkpointer.save(next, changeBetween(last, next));
-  return next;
+  return saveUpon(checkpointer, last, next);
 }
 
 /** Saves the first checkpoints of a run; the last one. */

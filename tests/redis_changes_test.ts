@@ -8,6 +8,7 @@ import { end, onEmpty, OWN_OR_IOREDIS } from "./redis_probes.ts";
 import { startRedis } from "./servers/redis.ts";
 import { assertRecord, assertRefused, assertStored, sequences } from "./suite/checks.ts";
 import { manyItems, withField } from "./suite/samples.ts";
+import { saveUpon } from "./suite/saving.ts";
 
 const server = await startRedis();
 const withStore = onEmpty(server);
@@ -25,14 +26,12 @@ function next(
   return { ...previous, sequence, state, steps: sequence, ...fields };
 }
 
-async function saveNext(
+function saveNext(
   checkpointer: Checkpointer,
   previous: CheckpointRecord,
   fields: Partial<CheckpointRecord> = {},
 ): Promise<CheckpointRecord> {
-  const saved = next(previous, fields);
-  await checkpointer.save(saved, changeBetween(previous, saved));
-  return saved;
+  return saveUpon(checkpointer, previous, next(previous, fields));
 }
 
 /** Saves a large record and changes of it; comes back with all of them, newest first. */

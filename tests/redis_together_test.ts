@@ -9,6 +9,7 @@ import { changeBetween } from "../pipeline/change.ts";
 import { end } from "./redis_probes.ts";
 import { testOnRedis } from "./redis_watched.ts";
 import { following, makeRecord, manyItems, withField } from "./suite/samples.ts";
+import { saveUpon } from "./suite/saving.ts";
 
 const ONE = makeSharedScript("return KEYS[1]");
 const OTHER = makeSharedScript("return KEYS[2]");
@@ -103,16 +104,7 @@ async function saveNext(
   store: RedisCheckpointer,
   records: readonly CheckpointRecord[],
 ): Promise<readonly CheckpointRecord[]> {
-  return await Promise.all(records.map((last) => saveAfter(store, last)));
-}
-
-async function saveAfter(
-  store: RedisCheckpointer,
-  last: CheckpointRecord,
-  record = next(last),
-): Promise<CheckpointRecord> {
-  await store.save(record, changeBetween(last, record));
-  return record;
+  return await Promise.all(records.map((last) => saveUpon(store, last, next(last))));
 }
 
 async function assertLatest(store: RedisCheckpointer, records: readonly CheckpointRecord[]) {
@@ -158,7 +150,7 @@ for (const isLarge of [false, true]) {
       claims.set(record.runId, claim);
     }
     const latest = await Promise.all(records.map(async (last) => {
-      const saving = () => saveAfter(store, last, next(last, 100));
+      const saving = () => saveUpon(store, last, next(last, 100));
       const claim = claims.get(last.runId);
       if (claim === undefined) return await saving();
       await assertRejects(saving, CheckpointConflictError);
@@ -206,7 +198,7 @@ testOnRedis(
       const others = records.toSpliced(refused, 1);
       await allow("~*:runs", "~*:expiring", ...others.map(({ runId }) => `~*:${runId}:*`));
       const latest = await Promise.all(records.map(async (last, index) => {
-        const saving = saveAfter(store, last);
+        const saving = saveUpon(store, last, next(last));
         if (index !== refused) return await saving;
         const { code } = await assertRejects(() => saving, RedisError);
         assertEquals(code, "NOPERM");
